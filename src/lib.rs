@@ -1,0 +1,22 @@
+//! A small, synchronous MCP server for one's own Nextcloud.
+//!
+//! One direction of data: `transport` → `rpc`/`mcp` → `registry` → `apps` → `nextcloud`.
+//! `docs/architecture.md` has the map and the invariants; `tests/architecture.rs` looks for them.
+
+pub mod apps;
+pub mod auth;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod http;
+pub mod log;
+pub mod mcp;
+pub mod nextcloud;
+pub mod registry;
+pub mod replay;
+pub mod rpc;
+pub mod schema;
+pub mod secret;
+pub mod sys;
+pub mod tool;
+pub mod transport;

@@ -192,7 +192,7 @@ fn w6_a_panic_is_answered_with_500_and_ends_that_connection_only() {
 
 #[test]
 fn w7_slow_heads_end_at_their_deadline_however_they_trickle() {
-    let server = serve(Limits { head_ms: 100, ..patient() }, Site::echo());
+    let server = serve(Limits { head_ms: 300, ..patient() }, Site::echo());
     let mut slow: Vec<Client> = (0..50).map(|_| Client::connect(&server)).collect();
     for client in &mut slow {
         client.send("GET / HTTP/1.1\r\nHost: h\r\n");

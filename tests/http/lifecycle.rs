@@ -29,10 +29,14 @@ fn at_the_cap_a_newcomer_is_turned_away_only_if_all_are_busy() {
     let server = serve(Limits { connections_max: 1, ..patient() }, site);
     let mut half = Client::connect(&server);
     half.send("GET / HTTP/1.1\r\n");
+    let mut bodiless = Client::connect(&server);
+    bodiless.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+    assert_eq!(bodiless.answer().status, 100);
+    assert_eq!(half.rest(), b"", "half a head counts as idle");
     let mut busy = Client::connect(&server);
     busy.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
     running.recv_timeout(PATIENCE).expect("the request runs");
-    assert_eq!(half.rest(), b"", "half a request counts as idle");
+    assert_eq!(bodiless.rest(), b"", "a head without its body counts as idle");
 
     let mut newcomer = Client::connect(&server);
     let refused = newcomer.last_answer();

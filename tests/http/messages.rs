@@ -179,6 +179,18 @@ fn a_413_arrives_although_the_client_is_still_sending() {
 }
 
 #[test]
+fn a_connection_is_closed_and_not_reset_after_an_early_answer() {
+    let server =
+        serve(Limits { linger_ms: 5_000, ..patient() }, Site::echo().admit(|_| Err(Response::empty(401))));
+    let mut client = Client::connect(&server);
+    let body = "a".repeat(50_000);
+    client.send(&format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n{body}"));
+    assert_eq!(client.answer().status, 401);
+    let end = std::io::Read::read(&mut client.stream, &mut [0]).map_err(|error| error.kind());
+    assert_eq!(end, Ok(0), "a reset might have taken the answer with it");
+}
+
+#[test]
 fn a_body_of_exactly_the_limit_is_taken() {
     let server = serve(patient(), Site::new(|request| Response::text(200, request.body.len().to_string())));
     let mut client = Client::connect(&server);

@@ -17,6 +17,7 @@ pub mod replay;
 pub mod rpc;
 pub mod schema;
 pub mod secret;
+pub mod spelling;
 pub mod sys;
 pub mod tool;
 pub mod transport;

@@ -45,13 +45,14 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// The name among `known` that was probably meant: at most a third of `word` is wrong.
+/// The name among `known` that was probably meant: at most a third of `word` is wrong. Of two, the one that goes on
+/// where `word` ends.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let length = word.chars().count();
     known
         .map(|name| (edit_distance(word, name), name))
         .filter(|(distance, _)| *distance <= (length / 3).max(1))
-        .min_by_key(|(distance, _)| *distance)
+        .min_by_key(|(distance, name)| (*distance, !name.starts_with(word)))
         .map(|(_, name)| name)
 }
 

@@ -145,7 +145,6 @@ fn contradictions_are_refused() {
     for (args, env, said) in [
         (&["--oauth", "--no-oauth"][..], &[BASIC][..], "--oauth and --no-oauth contradict each other"),
         (&["--port", "1", "-p", "2"], &[BASIC], "--port and -p contradict each other"),
-        (&["--no-oauth"], &[host], "NEXTCLOUD_USERNAME: is not set"),
         (&["--transport", "stdio", "--oauth"], &[BASIC], "stdio serves one account"),
         (&["--transport", "stdio"], &[host], "stdio serves one account"),
         (
@@ -176,6 +175,18 @@ fn contradictions_are_refused() {
         let text = faults(args, env);
         assert!(text.contains(said), "{args:?}: {text}");
         assert_eq!(text.lines().count(), 1, "{text}");
+    }
+}
+
+#[test]
+fn basic_mode_without_an_account_is_refused() {
+    for (env, missing) in [
+        (&BASIC[..1], &["NEXTCLOUD_USERNAME", "NEXTCLOUD_PASSWORD"][..]),
+        (&BASIC[..2], &["NEXTCLOUD_PASSWORD"]),
+        (&[BASIC[0], BASIC[2]], &["NEXTCLOUD_USERNAME"]),
+    ] {
+        let text = faults(&["--no-oauth"], &[env]);
+        assert_eq!(text.lines().map(|l| l.split(':').next().unwrap()).collect::<Vec<_>>(), missing, "{text}");
     }
 }
 

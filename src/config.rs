@@ -26,7 +26,8 @@ mod table;
 mod tests;
 
 pub use address::{BaseUrl, HostPattern, OriginPattern, Scheme};
-pub use fault::{Fault, Faults, nearest};
+pub use fault::{Fault, Faults};
+pub use print::{env_sample, help, markdown, options};
 pub use setting::{Flag, Group, Kind, Setting};
 pub use source::Inputs;
 pub use table::{APPS, SETTINGS};

@@ -45,47 +45,9 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// The name among `known` that was probably meant: at most a third of `word` is wrong. Of two, the one that goes on
-/// where `word` ends.
-pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let length = word.chars().count();
-    known
-        .map(|name| (edit_distance(word, name), name))
-        .filter(|(distance, _)| *distance <= (length / 3).max(1))
-        .min_by_key(|(distance, name)| (*distance, !name.starts_with(word)))
-        .map(|(_, name)| name)
-}
-
-/// Levenshtein's distance: insertions, deletions and replacements of characters, upper and lower case alike.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.to_ascii_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.to_ascii_lowercase().chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, to) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(from != *to);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_found_and_strangers_are_not() {
-        let known = ["NEXTCLOUD_HOST", "NEXTCLOUD_USERNAME", "MCP_AUTH_TOKEN"];
-        let nearest = |word| nearest(word, known.into_iter());
-        assert_eq!(nearest("NEXTCLOUD_HOTS"), Some("NEXTCLOUD_HOST"));
-        assert_eq!(nearest("NEXTCLOUD_URL"), Some("NEXTCLOUD_HOST"));
-        assert_eq!(nearest("NEXTCLOUD_USER"), Some("NEXTCLOUD_USERNAME"));
-        assert_eq!(nearest("MCP_SOMETHING_ELSE_ALTOGETHER"), None);
-        assert_eq!(edit_distance("kitten", "Sitting"), 3);
-    }
 
     #[test]
     fn a_fault_is_one_line_whatever_it_quotes() {

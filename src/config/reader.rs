@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::BaseUrl;
-use super::fault::{Fault, nearest};
+use super::fault::Fault;
 use super::setting::{Kind, Setting};
 use super::source::Raw;
 use crate::secret::Secret;
+use crate::spelling::nearest;
 
 pub(super) struct Reader {
     pub raw: Raw,

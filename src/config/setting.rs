@@ -18,8 +18,8 @@ pub struct Setting {
     /// Never shown; gets a twin `KEY_FILE` that names a file holding the value.
     pub secret: bool,
     pub kind: Kind,
-    /// Stands in `--help`, which has to fit one screen.
-    pub in_help: bool,
+    /// A few words for `--help`, which has to fit one screen; empty: not shown there.
+    pub help: &'static str,
 }
 
 /// A command line flag of a setting.
@@ -122,7 +122,7 @@ impl Setting {
             group,
             secret: false,
             kind: Kind::Text,
-            in_help: false,
+            help: "",
         }
     }
 

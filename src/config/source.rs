@@ -7,9 +7,10 @@ use std::io;
 use std::path::Path;
 
 use super::dotenv;
-use super::fault::{Fault, nearest};
+use super::fault::Fault;
 use super::setting::{Flag, Kind, Setting};
 use super::table::{RETIRED, SETTINGS, TRANSPORT};
+use crate::spelling::nearest;
 
 /// Everything a configuration is made of. Nothing else is read.
 pub struct Inputs<'a> {

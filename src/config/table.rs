@@ -39,14 +39,14 @@ table! {
         placeholder: "URL",
         kind: Kind::Url,
         about: "Address of Nextcloud, with its sub-path if it has one: https://cloud.example.org.",
-        in_help: true,
+        help: "Address of Nextcloud: https://cloud.example.org",
     }
     NEXTCLOUD_USERNAME = Nextcloud {
         key: "NEXTCLOUD_USERNAME",
         flags: &[Flag::value("--nextcloud-username", None)],
         placeholder: "NAME",
         about: "Login name of the account to work in.",
-        in_help: true,
+        help: "Login name of the account to work in",
     }
     NEXTCLOUD_PASSWORD = Nextcloud {
         key: "NEXTCLOUD_PASSWORD",
@@ -91,7 +91,7 @@ table! {
         placeholder: "DIR",
         kind: Kind::Path,
         about: "Answer from a recorded Nextcloud in this folder. Needs no Nextcloud and no network.",
-        in_help: true,
+        help: "Answer from a recorded Nextcloud, without network",
     }
 
     HOST = Listening {
@@ -100,7 +100,7 @@ table! {
         placeholder: "ADDRESS",
         default: "127.0.0.1",
         about: "Address to listen on: an IP address or localhost.",
-        in_help: true,
+        help: "Address to listen on",
     }
     PORT = Listening {
         key: "MCP_PORT",
@@ -110,7 +110,7 @@ table! {
         default: "8000",
         kind: Kind::Number { min: 0, max: 65_535 },
         about: "Port to listen on; 0 takes a free one and logs it.",
-        in_help: true,
+        help: "Port to listen on",
     }
     UNIX_SOCKET = Listening {
         key: "MCP_UNIX_SOCKET",
@@ -125,8 +125,8 @@ table! {
         placeholder: "NAME",
         default: "streamable-http",
         kind: Kind::Choice(&["streamable-http", "http", "stdio", "sse"]),
-        about: "streamable-http (http is the same) or stdio. sse was withdrawn from MCP and is refused.",
-        in_help: true,
+        about: "streamable-http (http is the same) or stdio. sse was replaced in MCP 2025-03-26 and is refused.",
+        help: "streamable-http or stdio",
     }
     SERVER_URL = Listening {
         key: "NEXTCLOUD_MCP_SERVER_URL",
@@ -134,7 +134,7 @@ table! {
         placeholder: "URL",
         kind: Kind::Url,
         about: "Address of this server as its clients see it. Without it: http:// and the address listened on.",
-        in_help: true,
+        help: "Address of this server as its clients see it",
     }
 
     DEPLOYMENT_MODE = Access {
@@ -144,7 +144,7 @@ table! {
         default: "auto",
         kind: Kind::Choice(&["auto", "single_user_basic", "multi_user_basic", "oauth", "login_flow"]),
         about: "auto: single_user_basic where user name and password are set, else oauth. login_flow means oauth.",
-        in_help: true,
+        help: "Force a mode [by the account being set]",
     }
     AUTH_TOKEN = Access {
         key: "MCP_AUTH_TOKEN",
@@ -174,7 +174,7 @@ table! {
         placeholder: "APP",
         kind: Kind::List(APPS),
         about: "Offer the tools of this app only; repeat it for more apps. webdav means files. Without it: all apps.",
-        in_help: true,
+        help: "Tools of this app only; may be repeated",
     }
     READ_ONLY = Tools {
         key: "MCP_READ_ONLY",
@@ -182,7 +182,7 @@ table! {
         kind: Kind::Switch,
         default: "false",
         about: "Offer only tools that change nothing.",
-        in_help: true,
+        help: "Only tools that change nothing",
     }
     DISABLE_CAPABILITY_GATING = Tools {
         key: "MCP_DISABLE_CAPABILITY_GATING",
@@ -198,7 +198,7 @@ table! {
         default: "info",
         kind: Kind::Choice(&["critical", "error", "warning", "warn", "info", "debug", "trace"]),
         about: "critical, error, warning, info or debug; trace is debug in release builds.",
-        in_help: true,
+        help: "error, warning, info or debug",
     }
     LOG_FORMAT = Logging {
         key: "LOG_FORMAT",

@@ -157,11 +157,7 @@ fn contradictions_are_refused() {
             &[BASIC, &[("NEXTCLOUD_PASSWORD_FILE", "/secret")]],
             "NEXTCLOUD_PASSWORD_FILE contradict each other",
         ),
-        (
-            &[],
-            &[host, &[("OIDC_CLIENT_ID", "a"), ("NEXTCLOUD_OIDC_CLIENT_ID", "b")]],
-            "contradict each other",
-        ),
+        (&[], &[host, &[("MCP_PORT", "1"), ("PORT", "2")]], "contradict each other"),
         (
             &[],
             &[host, &[("OIDC_CLIENT_ID", "a")]],
@@ -413,7 +409,7 @@ fn the_table_is_well_formed() {
         assert!(setting.about.ends_with('.') && !setting.about.contains('|'), "{key}: {}", setting.about);
         assert_eq!(setting.placeholder.is_empty(), setting.kind == Kind::Switch, "{key}");
         assert!(!setting.secret || setting.default.is_empty(), "{key}");
-        assert!(!setting.in_help || !setting.flags.is_empty(), "{key}");
+        assert!(setting.help.is_empty() || !setting.flags.is_empty(), "{key}");
     }
     let (order, mut sorted): (Vec<_>, Vec<_>) =
         SETTINGS.iter().map(|s| (s.group as u8, s.group as u8)).unzip();

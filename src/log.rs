@@ -51,7 +51,10 @@ pub fn install(level: LevelFilter, format: Format, clock: Clock) {
 /// Panics become log lines: the standard message is written raw and in several pieces.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let message = panic.payload_as_str().unwrap_or("no message");
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied();
+        let message =
+            text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or_default();
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         log::error!("panic at={place} message={message}");
     }));

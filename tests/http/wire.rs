@@ -1,0 +1,156 @@
+//! A client that sends what it is told, byte by byte if need be, and reads answers strictly.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use nextcloud_mcp_server::http::{Handler, Head, Limits, Listener, Reply, Request, Response, Server};
+
+/// Longer than any deadline under test: reached only when an answer is missing.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Deadlines of a fraction of a second.
+pub fn quick() -> Limits {
+    Limits {
+        head_ms: 150,
+        body_ms: 150,
+        idle_ms: 300,
+        write_ms: 150,
+        stop_ms: 2_000,
+        heartbeat_ms: 50,
+        linger_ms: 100,
+        ..Limits::default()
+    }
+}
+
+pub fn serve(limits: Limits, handler: impl Handler) -> Server {
+    let listener = Listener::bind("127.0.0.1:0").expect("a free port");
+    Server::start(listener, limits, Arc::new(handler)).expect("a running server")
+}
+
+/// Answers with method, target and body; admits everything.
+pub struct Echo;
+
+impl Handler for Echo {
+    fn admit(&self, _head: &Head) -> Result<(), Response> {
+        Ok(())
+    }
+
+    fn handle(&self, request: Request) -> Reply {
+        let mut body = format!("{} {}\n", request.head.method, request.head.target).into_bytes();
+        body.extend_from_slice(&request.body);
+        Response::new(200, "application/octet-stream", body).into()
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("UTF-8")
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
+
+pub struct Client {
+    pub stream: TcpStream,
+    unread: Vec<u8>,
+}
+
+impl Client {
+    pub fn connect(server: &Server) -> Client {
+        let stream = TcpStream::connect(server.local_addr().expect("a TCP listener")).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.set_nodelay(true).expect("no delay");
+        Client { stream, unread: Vec::new() }
+    }
+
+    pub fn send(&mut self, text: &str) {
+        self.stream.write_all(text.as_bytes()).expect("the server reads");
+    }
+
+    /// Sends what it can; the server may have closed meanwhile.
+    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
+    }
+
+    pub fn half_close(&self) {
+        self.stream.shutdown(Shutdown::Write).expect("half a close");
+    }
+
+    /// Reads one answer; `None` if the connection ends before its first byte.
+    pub fn try_answer(&mut self, head_only: bool) -> Option<Answer> {
+        let head = self.try_until(b"\r\n\r\n")?;
+        let head = String::from_utf8(head).expect("an ASCII head");
+        let mut lines = head.trim_end().split("\r\n");
+        let status = lines.next().expect("a status line").split(' ').nth(1).expect("a status");
+        let headers: Vec<(String, String)> = lines
+            .map(|line| line.split_once(": ").expect("a header"))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let mut answer = Answer { status: status.parse().expect("a number"), headers, body: Vec::new() };
+        if !head_only && answer.status != 100 && answer.header("transfer-encoding").is_none() {
+            let length =
+                answer.header("content-length").map_or(0, |length| length.parse().expect("a number"));
+            answer.body = self.exactly(length);
+        }
+        Some(answer)
+    }
+
+    pub fn answer(&mut self) -> Answer {
+        self.try_answer(false).expect("an answer")
+    }
+
+    pub fn exactly(&mut self, length: usize) -> Vec<u8> {
+        while self.unread.len() < length {
+            assert!(self.fill(), "the answer breaks off");
+        }
+        self.unread.drain(..length).collect()
+    }
+
+    /// Reads up to and with `end`.
+    pub fn until(&mut self, end: &[u8]) -> Vec<u8> {
+        self.try_until(end).expect("more to read")
+    }
+
+    fn try_until(&mut self, end: &[u8]) -> Option<Vec<u8>> {
+        loop {
+            if let Some(at) = self.unread.windows(end.len()).position(|window| window == end) {
+                return Some(self.unread.drain(..at + end.len()).collect());
+            }
+            if !self.fill() {
+                assert!(self.unread.is_empty(), "the answer breaks off");
+                return None;
+            }
+        }
+    }
+
+    /// Waits for the end of the connection and gives what came before it.
+    pub fn rest(&mut self) -> Vec<u8> {
+        while self.fill() {}
+        std::mem::take(&mut self.unread)
+    }
+
+    fn fill(&mut self) -> bool {
+        let mut chunk = [0; 4096];
+        match self.stream.read(&mut chunk) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.unread.extend_from_slice(&chunk[..count]);
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+}

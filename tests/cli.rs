@@ -39,7 +39,11 @@ fn what_was_asked_for_goes_to_standard_output() {
 
 #[test]
 fn a_wrong_configuration_ends_with_78_and_every_fault_on_standard_error() {
-    let env = [("NEXTCLOUD_USERNAME", "ada"), ("NEXTCLOUD_PASSWORD", "planted-secret"), ("MCP_AUTH_TOKEN", "planted")];
+    let env = [
+        ("NEXTCLOUD_USERNAME", "ada"),
+        ("NEXTCLOUD_PASSWORD", "planted-secret"),
+        ("MCP_AUTH_TOKEN", "planted"),
+    ];
     let output = program(&["serve", "--port", "x", "--flag"], &env);
     assert_eq!(output.status.code(), Some(78));
     assert_eq!(text(&output.stdout), "");
@@ -60,6 +64,10 @@ fn a_wrong_command_ends_with_78() {
 fn a_reader_that_has_gone_is_no_failure() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     drop(reader);
-    let output = command(&["options"], &[]).stdout(writer).stderr(Stdio::piped()).output().expect("the program starts");
+    let output = command(&["options"], &[])
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the program starts");
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
 }

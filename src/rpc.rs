@@ -113,7 +113,10 @@ pub fn parse(body: &[u8]) -> Result<Received, Error> {
     let text = std::str::from_utf8(body)
         .map_err(|why| Error::new(PARSE_ERROR, format!("not UTF-8 after {} bytes", why.valid_up_to())))?;
     if values_at_most(text) > VALUES_MAX {
-        return Err(Error::new(INVALID_REQUEST, format!("more than {VALUES_MAX} JSON values in one message")));
+        return Err(Error::new(
+            INVALID_REQUEST,
+            format!("more than {VALUES_MAX} JSON values in one message"),
+        ));
     }
     match serde_json::from_str(text).map_err(|why| Error::new(PARSE_ERROR, format!("not JSON: {why}")))? {
         Value::Array(messages) => Ok(Received::Batch(messages.into_iter().map(message).collect())),

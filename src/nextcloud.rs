@@ -22,6 +22,11 @@ pub enum Kind {
 pub struct Error {
     pub kind: Kind,
 }
+impl Error {
+    pub fn new(kind: Kind, _request: impl Into<String>) -> Error {
+        Error { kind }
+    }
+}
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("upstream")

@@ -31,9 +31,19 @@ pub struct View<'a> {
 
 impl Registry {
     pub fn new(selection: &Selection) -> Registry {
+        Registry::of(apps::ALL, selection)
+    }
+
+    /// The same from a table of one's own.
+    pub fn of(apps: &[&'static App], selection: &Selection) -> Registry {
         let chosen =
             |app: &&&App| selection.apps.is_empty() || selection.apps.iter().any(|name| name == app.name);
-        Registry { apps: apps::ALL.iter().filter(chosen).copied().collect(), read_only: selection.read_only }
+        Registry { apps: apps.iter().filter(chosen).copied().collect(), read_only: selection.read_only }
+    }
+
+    /// The apps that this server offers.
+    pub fn apps(&self) -> impl Iterator<Item = &'static App> {
+        self.apps.iter().copied()
     }
 
     /// Every tool that this server offers, whoever asks.
@@ -57,11 +67,6 @@ impl Registry {
     /// The resource that this URI names, with the values of its template's variables.
     pub fn resource(&self, uri: &str) -> Option<(&'static Resource, Variables)> {
         self.resources().find_map(|resource| Some((resource, match_uri(resource.uri, uri)?)))
-    }
-
-    /// Whether a tool must ask Nextcloud for its capabilities before it can be shown.
-    pub fn depends_on_capabilities(&self) -> bool {
-        self.tools().any(|tool| tool.needs != Needs::Nothing)
     }
 }
 
@@ -98,6 +103,16 @@ pub fn describe(tool: &Tool) -> Value {
             "openWorldHint": hints.open_world,
         },
     })
+}
+
+/// A resource as `resources/list` shows it, a template as `resources/templates/list` does.
+pub fn describe_resource(resource: &Resource) -> Value {
+    let uri = if resource.is_template() { "uriTemplate" } else { "uri" };
+    let mut described = json!({uri: resource.uri, "name": resource.name, "description": resource.about});
+    if let Some(mime) = resource.mime {
+        described["mimeType"] = mime.into();
+    }
+    described
 }
 
 /// Matches a URI with a template of RFC 6570 level 1. A variable stands for one or more characters without a slash,

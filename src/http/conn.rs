@@ -118,13 +118,19 @@ impl<'a> Conn<'a> {
             self.ticket.wait();
             body = match self.read_body(framing, bytes_max, expects_continue, &mut reservation) {
                 Ok(body) => body,
-                Err(failure) => return self.fail(failure, asked.closing()),
+                Err(failure) => {
+                    // Answering may take a while, and the bytes are no longer held.
+                    drop(reservation);
+                    return self.fail(failure, asked.closing());
+                }
             };
             if !self.ticket.begin() {
                 return Next::Close;
             }
         }
-        match self.guarded(|handler| handler.handle(Request { head, body })) {
+        let reply = self.guarded(|handler| handler.handle(Request { head, body }));
+        drop(reservation);
+        match reply {
             None => self.answer(panicked(), asked.closing()),
             Some(Reply::Full(response)) => self.answer(response, asked),
             Some(Reply::Events(events)) => self.stream_events(events, asked),

@@ -224,3 +224,18 @@ impl Running {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_never_ends_early_whatever_its_data() {
+        assert_eq!(encode_event("{\"a\":1}"), "event: message\ndata: {\"a\":1}\n\n");
+        assert_eq!(encode_event(""), "event: message\ndata: \n\n");
+        assert_eq!(
+            encode_event("a\r\n\r\nevent: x\rb\nc"),
+            "event: message\ndata: a\ndata: \ndata: event: x\ndata: b\ndata: c\n\n"
+        );
+    }
+}

@@ -206,12 +206,16 @@ pub(super) fn parse(bytes: &[u8], headers_max: usize, peer: Peer) -> Result<Pars
     Ok(Parsed { framing, keep_alive: keep_alive(&head), expects_continue, head })
 }
 
-/// Whether the request line ends in `HTTP/` digit `.` digit: a version, though not one of ours.
+/// Whether the request line has three parts and the last is `HTTP/` digit `.` digit, though not a version of ours.
 fn names_http_version(bytes: &[u8]) -> bool {
     let line = bytes.split(|&byte| byte == b'\r').next().unwrap_or_default();
-    let last = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    matches!(last, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-        if major.is_ascii_digit() && minor.is_ascii_digit())
+    let mut parts = line.split(|&byte| byte == b' ').skip(2);
+    match (parts.next(), parts.next()) {
+        (Some([b'H', b'T', b'T', b'P', b'/', major, b'.', minor]), None) => {
+            major.is_ascii_digit() && minor.is_ascii_digit() && !matches!((major, minor), (b'1', b'0' | b'1'))
+        }
+        _ => false,
+    }
 }
 
 /// Exactly one `Host`, of characters that a host and port may have (RFC 9112, section 3.2). HTTP/1.0 may do without.
@@ -300,4 +304,227 @@ fn expectation(headers: &Headers, version: Version) -> Result<bool, Refusal> {
 fn keep_alive(head: &Head) -> bool {
     let says = |option: &str| head.headers.list("connection").any(|o| o.eq_ignore_ascii_case(option));
     !says("close") && (head.version == Version::Http11 || says("keep-alive"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads a head that arrives in pieces cut at the given places.
+    fn read(bytes: &[u8], cuts: &[usize]) -> Result<Option<Parsed>, Refusal> {
+        let mut scan = Scan::new(1024);
+        let whole = bytes.len();
+        for end in cuts.iter().map(|cut| cut % (whole + 1)).chain([whole]).scan(0, |far, cut| {
+            *far = cut.max(*far);
+            Some(*far)
+        }) {
+            if let Some(range) = scan.advance(&bytes[..end])? {
+                return parse(&bytes[range], 8, Peer::Unix).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn parsed(head: &str) -> Parsed {
+        read(head.as_bytes(), &[]).expect("a good head").expect("a whole head")
+    }
+
+    fn status(head: &[u8]) -> u16 {
+        match read(head, &[]) {
+            Ok(Some(_)) => 200,
+            Ok(None) => 0,
+            Err(refusal) => refusal.status,
+        }
+    }
+
+    #[test]
+    fn a_head_is_taken_apart() {
+        let parsed = parsed(
+            "POST /a%20b?c=d?e HTTP/1.1\r\nHost: h:8000\r\nX-A:  v w\t \r\nx-a: 2\r\nX-Empty:\r\n\r\n",
+        );
+        let head = &parsed.head;
+        assert_eq!((head.method.as_str(), head.path(), head.query()), ("POST", "/a%20b", Some("c=d?e")));
+        assert_eq!(head.headers.get("x-A"), Some("v w"));
+        assert_eq!(head.headers.all("X-A").collect::<Vec<_>>(), ["v w", "2"]);
+        assert_eq!((head.headers.get("x-empty"), head.headers.get("x-none")), (Some(""), None));
+        assert_eq!(
+            (parsed.framing, parsed.keep_alive, parsed.expects_continue),
+            (Framing::Empty, true, false)
+        );
+    }
+
+    #[test]
+    fn header_values_are_not_shown_by_debug() {
+        let parsed = parsed("GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer abc\r\n\r\n");
+        assert!(!format!("{parsed:?}").contains("abc"));
+    }
+
+    #[test]
+    fn framing_is_read_strictly() {
+        for (fields, expected) in [
+            ("", Ok(Framing::Empty)),
+            ("Content-Length: 0\r\n", Ok(Framing::Empty)),
+            ("content-length: 12\r\n", Ok(Framing::Length(12))),
+            ("Content-Length: 0012\r\n", Ok(Framing::Length(12))),
+            ("Content-Length: 100000000000000000000000\r\n", Ok(Framing::Length(u64::MAX))),
+            ("Transfer-Encoding: Chunked\r\n", Ok(Framing::Chunked)),
+            ("Content-Length:\r\n", Err(400)),
+            ("Content-Length: abc\r\n", Err(400)),
+            ("Content-Length: -1\r\n", Err(400)),
+            ("Content-Length: +2\r\n", Err(400)),
+            ("Content-Length: 0x2\r\n", Err(400)),
+            ("Content-Length: 2 2\r\n", Err(400)),
+            ("Content-Length: 2, 2\r\n", Err(400)),
+            ("Content-Length: 2\r\nContent-Length: 2\r\n", Err(400)),
+            ("Content-Length: 2\r\nContent-Length: 3\r\n", Err(400)),
+            ("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n", Err(400)),
+            ("Content-Length: 2\r\nTransfer-Encoding: identity\r\n", Err(400)),
+            ("Transfer-Encoding: identity\r\n", Err(501)),
+            ("Transfer-Encoding: gzip, chunked\r\n", Err(501)),
+            ("Transfer-Encoding: chunked, chunked\r\n", Err(501)),
+            ("Transfer-Encoding: xchunked\r\n", Err(501)),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Err(501)),
+            ("Transfer-Encoding : chunked\r\n", Err(400)),
+            ("Transfer-Encoding:\r\n chunked\r\n", Err(400)),
+        ] {
+            let head = format!("POST / HTTP/1.1\r\nHost: h\r\n{fields}\r\n");
+            let framing = read(head.as_bytes(), &[]).map(|p| p.expect("whole").framing).map_err(|r| r.status);
+            assert_eq!(framing, expected, "{fields:?}");
+        }
+        assert_eq!(status(b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
+    }
+
+    #[test]
+    fn malformed_heads_are_refused() {
+        for (head, expected) in [
+            (&b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"[..], 200),
+            (b"\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 200),
+            (b"\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            (b"\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\nHost: h\n\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: h\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nX: a\rb\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nX: \x7f\r\n\r\n", 400),
+            ("GET / HTTP/1.1\r\nHost: h\r\nX: \u{fc}\r\n\r\n".as_bytes(), 400),
+            ("GET /\u{fc} HTTP/1.1\r\nHost: h\r\n\r\n".as_bytes(), 400),
+            (b"GET / HTTP/1.1\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n", 200),
+            (b"GET / HTTP/1.0\r\n\r\n", 200),
+            (b"GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+            (b"GET / x HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            (b"GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            (b"GET /\r\nHost: h\r\n\r\n", 400),
+            (b"G<script>T / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: h\r\n: v\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nX Y: v\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nX : v\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n", 400),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nX: a\r\n folded\r\n\r\n", 400),
+            (b"GET / HTTP/2.0\r\n\r\n", 505),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+            (b"GET / HTTP/0.9\r\n\r\n", 505),
+            (b"GET / HTTP/11.1\r\nHost: h\r\n\r\n", 400),
+            (b"GET / http/1.1\r\nHost: h\r\n\r\n", 400),
+            (b"\x16\x03\x01\x02\x00", 400),
+            (b"GET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            (b"GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            (b"GET /a#b HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+            (b"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 200),
+            (b"CONNECT a:443 HTTP/1.1\r\nHost: h\r\n\r\n", 501),
+            (b"TRACE / HTTP/1.1\r\nHost: h\r\n\r\n", 501),
+            (b"POST / HTTP/1.1\r\nHost: h\r\nExpect: x\r\nContent-Length: 1\r\n\r\n", 417),
+            (b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-Continue\r\nContent-Length: 1\r\n\r\n", 200),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\nE: 1\r\nF: 1\r\nG: 1\r\n\r\n", 200),
+            (b"GET / HTTP/1.1\r\nHost: h\r\nA: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\nE: 1\r\nF: 1\r\nG: 1\r\nH: 1\r\n\r\n", 431),
+            (b"GET / HTTP/1.1\r\nHost: h\r\n", 0),
+        ] {
+            assert_eq!(status(head), expected, "{}", head.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_head_of_exactly_the_limit_is_read_and_one_byte_more_is_refused() {
+        let head =
+            |padding: usize| format!("GET / HTTP/1.1\r\nHost: h\r\nX: {}\r\n\r\n", "a".repeat(padding));
+        let fixed = head(0).len();
+        assert_eq!(status(head(1024 - fixed).as_bytes()), 200);
+        assert_eq!(status(head(1025 - fixed).as_bytes()), 431);
+        assert_eq!(status("a".repeat(1025).as_bytes()), 431);
+    }
+
+    #[test]
+    fn the_connection_is_kept_as_the_version_and_the_options_say() {
+        for (head, expected) in [
+            ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", true),
+            ("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: h\r\nConnection: upgrade, Close\r\n\r\n", false),
+            ("GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\nConnection: close\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\n\r\n", false),
+            ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true),
+            ("GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n", false),
+        ] {
+            assert_eq!(parsed(head).keep_alive, expected, "{head:?}");
+        }
+    }
+
+    /// Heads that are good, or nearly.
+    fn heads() -> impl Strategy<Value = Vec<u8>> {
+        let line = prop_oneof![
+            Just("Host: h\r\n".to_owned()),
+            Just("Content-Length: 5\r\n".to_owned()),
+            Just("Transfer-Encoding: chunked\r\n".to_owned()),
+            Just("Expect: 100-continue\r\n".to_owned()),
+            Just("Connection: close\r\n".to_owned()),
+            "[A-Za-z-]{1,8}: ?[ -~\t\r\n\u{e4}]{0,12}\r\n",
+        ];
+        let start = prop_oneof![
+            Just("GET / HTTP/1.1\r\nHost: h\r\n".to_owned()),
+            Just("\r\nPOST /a?b HTTP/1.0\r\n".to_owned()),
+            "[A-Z]{0,5} [!-~]{0,9} HTTP/[012].[012]\r?\n",
+        ];
+        (start, prop::collection::vec(line, 0..10))
+            .prop_map(|(start, lines)| format!("{start}{}\r\n", lines.concat()).into_bytes())
+    }
+
+    fn outline(result: Result<Option<Parsed>, Refusal>) -> Result<Option<String>, Refusal> {
+        result.map(|parsed| {
+            parsed.map(|p| {
+                let fields = p.head.headers.iter().collect::<Vec<_>>();
+                format!("{p:?} {fields:?}")
+            })
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_head_reads_the_same_however_it_is_split(head in heads(), cuts in prop::collection::vec(0_usize..600, 0..8)) {
+            prop_assert_eq!(outline(read(&head, &cuts)), outline(read(&head, &[])));
+            let every_byte = (0..head.len()).collect::<Vec<_>>();
+            prop_assert_eq!(outline(read(&head, &every_byte)), outline(read(&head, &[])));
+        }
+
+        #[test]
+        fn no_bytes_make_the_head_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..1500)) {
+            let _ = read(&bytes, &[]);
+            let _ = parse(&bytes, 8, Peer::Unix);
+        }
+
+        #[test]
+        fn an_accepted_head_is_visible_ascii_with_one_host(head in heads()) {
+            if let Ok(Some(parsed)) = read(&head, &[]) {
+                let clean = |text: &str| text.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
+                prop_assert!(parsed.head.headers.iter().all(|(name, value)| clean(name) && clean(value)));
+                prop_assert!(parsed.head.version == Version::Http10 || parsed.head.headers.all("host").count() == 1);
+                prop_assert!(parsed.head.target.starts_with('/') || parsed.head.target == "*");
+            }
+        }
+    }
 }

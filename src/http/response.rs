@@ -151,3 +151,66 @@ fn reason(status: u16) -> &'static str {
         _ => "",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn encode(response: &Response) -> Result<String, Unwritable> {
+        let ending = Ending::Length(response.body.len());
+        let head = encode_head(response.status, &response.headers, ending, Connection::Kept)?;
+        Ok(String::from_utf8(head).expect("ASCII"))
+    }
+
+    #[test]
+    fn a_head_says_how_the_message_ends() {
+        assert_eq!(
+            encode(&Response::empty(405).with("Allow", "POST")),
+            Ok("HTTP/1.1 405 Method Not Allowed\r\nAllow: POST\r\nContent-Length: 0\r\n\r\n".into())
+        );
+        assert_eq!(encode(&Response::empty(204)), Ok("HTTP/1.1 204 No Content\r\n\r\n".into()));
+        assert_eq!(
+            encode(&Response::json(200, "{}")),
+            Ok("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n".into())
+        );
+        let head = encode_head(200, &[], Ending::Chunked, Connection::Closed).expect("a head");
+        assert_eq!(head, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
+        let head = encode_head(200, &[], Ending::Close, Connection::KeptSaid).expect("a head");
+        assert_eq!(head, b"HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\n");
+    }
+
+    #[test]
+    fn headers_that_would_break_the_message_are_refused() {
+        for (name, value) in [
+            ("X-A", "a\r\nX-Injected: yes"),
+            ("X-A", "a\nb"),
+            ("X-A", "a\rb"),
+            ("X-A", "a\0b"),
+            ("X-A", "\u{fc}"),
+            ("X-A\r\nX-B", "v"),
+            ("X A", "v"),
+            ("X-A:", "v"),
+            ("", "v"),
+            ("Content-Length", "3"),
+            ("transfer-encoding", "chunked"),
+        ] {
+            let refused = encode(&Response::empty(200).with(name, value));
+            assert!(
+                matches!(&refused, Err(Unwritable(why)) if !why.contains("Injected")),
+                "{name:?}: {value:?}"
+            );
+        }
+        for status in [0, 99, 100, 101, 199, 600, 999] {
+            assert!(encode(&Response::empty(status)).is_err(), "{status}");
+        }
+    }
+
+    #[test]
+    fn the_handler_may_ask_for_the_connection_to_close() {
+        assert!(Response::empty(200).with("connection", "x, Close").closes());
+        assert!(!Response::empty(200).with("Connection", "keep-alive").closes());
+        assert!(
+            !encode(&Response::empty(200).with("Connection", "close")).expect("a head").contains("close")
+        );
+    }
+}

@@ -296,3 +296,116 @@ impl Acceptor {
         self.refused.push_back((Deadline::after_ms(self.shared.limits.linger_ms), stream));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::http::{EventStream, Head, Reply, Request, Response};
+
+    struct Hello;
+
+    impl Handler for Hello {
+        fn admit(&self, _head: &Head) -> Result<(), Response> {
+            Ok(())
+        }
+
+        fn handle(&self, request: Request) -> Reply {
+            match request.head.path() {
+                "/events" => Reply::Events(EventStream::new(|_| {})),
+                _ => Response::text(200, "hello").into(),
+            }
+        }
+    }
+
+    fn listener() -> (Listener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.set_nonblocking(true).expect("non-blocking");
+        let address = listener.local_addr().expect("an address");
+        (Listener::Tcp(listener), address)
+    }
+
+    /// The status line and all else up to the end of the connection.
+    fn get(address: SocketAddr, path: &str) -> String {
+        let mut client = TcpStream::connect(address).expect("a connection");
+        client.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        client.write_all(request.as_bytes()).expect("the server reads");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+
+    #[test]
+    fn f4_running_out_of_threads_turns_connections_away_until_there_are_threads_again() {
+        let (listener, address) = listener();
+        let exhausted = Arc::new(AtomicBool::new(true));
+        let flag = exhausted.clone();
+        let spawn: Box<Spawn> = Box::new(move |builder, run| match flag.load(Ordering::SeqCst) {
+            true => Err(ErrorKind::WouldBlock.into()),
+            false => builder.spawn(run),
+        });
+        let server = Server::start_on(Box::new(listener), Limits::default(), Arc::new(Hello), spawn)
+            .expect("a server");
+        for _ in 0..20 {
+            let answer = get(address, "/");
+            assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+            assert!(answer.contains("\r\nRetry-After: 1\r\n"), "{answer}");
+        }
+        assert_eq!(server.connections(), 0);
+        exhausted.store(false, Ordering::SeqCst);
+        assert!(get(address, "/").starts_with("HTTP/1.1 200 "));
+        server.stop();
+    }
+
+    #[test]
+    fn a_stream_of_events_without_a_thread_for_its_job_is_answered_with_503() {
+        let (listener, address) = listener();
+        // The first thread is the connection's, the second the job's.
+        let started = AtomicUsize::new(0);
+        let spawn: Box<Spawn> = Box::new(move |builder, run| match started.fetch_add(1, Ordering::SeqCst) {
+            1 => Err(ErrorKind::WouldBlock.into()),
+            _ => builder.spawn(run),
+        });
+        let server = Server::start_on(Box::new(listener), Limits::default(), Arc::new(Hello), spawn)
+            .expect("a server");
+        assert!(get(address, "/events").starts_with("HTTP/1.1 503 "));
+        assert!(get(address, "/events").starts_with("HTTP/1.1 200 "));
+        server.stop();
+    }
+
+    /// Fails with these errors before it accepts anything.
+    struct Failing(Listener, Mutex<Vec<i32>>);
+
+    impl Source for Failing {
+        fn accept(&self) -> io::Result<Accepted> {
+            match self.1.lock().expect("no panic").pop() {
+                Some(code) => Err(io::Error::from_raw_os_error(code)),
+                None => self.0.accept(),
+            }
+        }
+
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            Source::as_fd(&self.0)
+        }
+    }
+
+    #[test]
+    fn f5_no_error_of_accept_ends_the_accept_loop() {
+        let (listener, address) = listener();
+        let errors =
+            vec![libc::ENOMEM, libc::EAGAIN, libc::EINTR, libc::ECONNABORTED, libc::ENFILE, libc::EPROTO];
+        let source = Failing(listener, Mutex::new(errors));
+        let spawn: Box<Spawn> = Box::new(|builder, run| builder.spawn(run));
+        let server =
+            Server::start_on(Box::new(source), Limits::default(), Arc::new(Hello), spawn).expect("a server");
+        for _ in 0..3 {
+            assert!(get(address, "/").starts_with("HTTP/1.1 200 "));
+        }
+        server.stop();
+    }
+}

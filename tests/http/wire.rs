@@ -1,14 +1,15 @@
 //! A client that sends what it is told, byte by byte if need be, and reads answers strictly.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use nextcloud_mcp_server::http::{Handler, Head, Limits, Listener, Reply, Request, Response, Server};
 
 /// Longer than any deadline under test: reached only when an answer is missing.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Deadlines of a fraction of a second.
 pub fn quick() -> Limits {
@@ -29,19 +30,58 @@ pub fn serve(limits: Limits, handler: impl Handler) -> Server {
     Server::start(listener, limits, Arc::new(handler)).expect("a running server")
 }
 
-/// Answers with method, target and body; admits everything.
-pub struct Echo;
+type Admit = dyn Fn(&Head) -> Result<(), Response> + Send + Sync;
+type Handle = dyn Fn(Request) -> Reply + Send + Sync;
 
-impl Handler for Echo {
-    fn admit(&self, _head: &Head) -> Result<(), Response> {
-        Ok(())
+/// A handler put together from closures.
+pub struct Site {
+    admit: Box<Admit>,
+    handle: Box<Handle>,
+}
+
+impl Site {
+    /// Admits everything.
+    pub fn new<R: Into<Reply>>(handle: impl Fn(Request) -> R + Send + Sync + 'static) -> Site {
+        Site { admit: Box::new(|_| Ok(())), handle: Box::new(move |request| handle(request).into()) }
+    }
+
+    pub fn admit(self, admit: impl Fn(&Head) -> Result<(), Response> + Send + Sync + 'static) -> Site {
+        Site { admit: Box::new(admit), ..self }
+    }
+
+    /// Answers with method, target and body.
+    pub fn echo() -> Site {
+        Site::new(|request| {
+            let line = format!("{} {}\n", request.head.method, request.head.target);
+            Response::new(200, "application/octet-stream", [line.as_bytes(), &request.body].concat())
+        })
+    }
+}
+
+impl Handler for Site {
+    fn admit(&self, head: &Head) -> Result<(), Response> {
+        (self.admit)(head)
     }
 
     fn handle(&self, request: Request) -> Reply {
-        let mut body = format!("{} {}\n", request.head.method, request.head.target).into_bytes();
-        body.extend_from_slice(&request.body);
-        Response::new(200, "application/octet-stream", body).into()
+        (self.handle)(request)
     }
+}
+
+/// Waits for something that is about to become true.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Whether a new connection is served.
+pub fn is_served(server: &Server) -> bool {
+    let mut client = Client::connect(server);
+    client.send("GET /alive HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    client.answer().status == 200
 }
 
 #[derive(Debug, Clone)]
@@ -68,7 +108,11 @@ pub struct Client {
 
 impl Client {
     pub fn connect(server: &Server) -> Client {
-        let stream = TcpStream::connect(server.local_addr().expect("a TCP listener")).expect("a connection");
+        Client::connect_to(server.local_addr().expect("a TCP listener"))
+    }
+
+    pub fn connect_to(address: SocketAddr) -> Client {
+        let stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_nodelay(true).expect("no delay");
@@ -79,13 +123,17 @@ impl Client {
         self.stream.write_all(text.as_bytes()).expect("the server reads");
     }
 
-    /// Sends what it can; the server may have closed meanwhile.
-    pub fn try_send(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).is_ok()
-    }
-
-    pub fn half_close(&self) {
-        self.stream.shutdown(Shutdown::Write).expect("half a close");
+    /// Sends the same again and again from another thread, until the server has enough or `bytes_max` are sent.
+    pub fn flood(&self, piece: &str, bytes_max: usize) -> JoinHandle<usize> {
+        let mut stream = self.stream.try_clone().expect("a second handle");
+        let block = piece.repeat(65_536_usize.div_ceil(piece.len()));
+        std::thread::spawn(move || {
+            let mut sent = 0;
+            while sent < bytes_max && stream.write_all(block.as_bytes()).is_ok() {
+                sent += block.len();
+            }
+            sent
+        })
     }
 
     /// Reads one answer; `None` if the connection ends before its first byte.
@@ -109,6 +157,14 @@ impl Client {
 
     pub fn answer(&mut self) -> Answer {
         self.try_answer(false).expect("an answer")
+    }
+
+    /// One answer, after which the connection ends.
+    pub fn last_answer(&mut self) -> Answer {
+        let answer = self.answer();
+        assert_eq!(answer.header("connection"), Some("close"));
+        assert_eq!(self.rest(), b"", "more than one answer");
+        answer
     }
 
     pub fn exactly(&mut self, length: usize) -> Vec<u8> {

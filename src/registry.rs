@@ -1,11 +1,15 @@
 //! All tools and resources in order; what of them a caller sees; how a tool is described.
 
+mod docs;
+
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::apps;
 use crate::nextcloud::Capabilities;
 use crate::tool::{App, Needs, Resource, Scopes, Tool, Variables};
+
+pub use docs::tools_markdown;
 
 /// Which of all tools this server offers at all; set at start.
 #[derive(Debug, Clone, Default)]

@@ -1,1 +1,16 @@
-//! (empty)
+//! Who asks, and what they may do.
+
+use std::sync::Arc;
+
+use crate::nextcloud::Account;
+use crate::tool::Scopes;
+
+/// A caller whose right to be here has been checked.
+#[derive(Clone)]
+pub struct Caller {
+    /// Names the caller in logs and limits; not a secret.
+    pub name: String,
+    pub scopes: Scopes,
+    /// What we show Nextcloud on their behalf.
+    pub account: Arc<Account>,
+}

@@ -5,9 +5,11 @@
 
 pub mod apps;
 pub mod auth;
+pub mod cancel;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod gate;
 pub mod http;
 pub mod log;
 pub mod mcp;
@@ -17,6 +19,8 @@ pub mod replay;
 pub mod rpc;
 pub mod schema;
 pub mod secret;
+pub mod server;
+pub mod spelling;
 pub mod sys;
 pub mod tool;
 pub mod transport;

@@ -157,8 +157,9 @@ fn page(
         scope: folder.as_str().trim_start_matches("/remote.php/dav"),
         depth: "infinity",
         condition: &condition,
-        // Some order is needed for pages to fit together; a file id never changes.
-        order: Some(((OC, "fileid"), false)),
+        // Some order is needed for pages to fit together. Nextcloud sorts by few properties; of those a name changes
+        // least.
+        order: Some(((DAV, "displayname"), false)),
         limit: Some(PAGE),
         offset,
     });

@@ -12,7 +12,7 @@ pub struct Clock(Arc<Source>);
 
 enum Source {
     System { start: Instant },
-    Manual { unix_ms: AtomicU64 },
+    Manual { unix_ns: AtomicU64 },
 }
 
 impl Clock {
@@ -23,7 +23,7 @@ impl Clock {
 
     /// A clock that stands still at `unix_ms` until [`Clock::advance`] moves it; for tests and replays.
     pub fn manual(unix_ms: u64) -> Clock {
-        Clock(Arc::new(Source::Manual { unix_ms: AtomicU64::new(unix_ms) }))
+        Clock(Arc::new(Source::Manual { unix_ns: AtomicU64::new(unix_ms * 1_000_000) }))
     }
 
     /// The time of day.
@@ -33,7 +33,7 @@ impl Clock {
                 Source::System { .. } => {
                     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
                 }
-                Source::Manual { unix_ms } => unix_ms.load(Ordering::Relaxed),
+                Source::Manual { unix_ns } => unix_ns.load(Ordering::Relaxed) / 1_000_000,
             },
         }
     }
@@ -42,14 +42,14 @@ impl Clock {
     pub fn monotonic(&self) -> Duration {
         match &*self.0 {
             Source::System { start } => start.elapsed(),
-            Source::Manual { unix_ms } => Duration::from_millis(unix_ms.load(Ordering::Relaxed)),
+            Source::Manual { unix_ns } => Duration::from_nanos(unix_ns.load(Ordering::Relaxed)),
         }
     }
 
     /// Moves a manual clock forward; does nothing to the machine's clock.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual { unix_ms } = &*self.0 {
-            unix_ms.fetch_add(by.as_millis() as u64, Ordering::Relaxed);
+        if let Source::Manual { unix_ns } = &*self.0 {
+            unix_ns.fetch_add(by.as_nanos() as u64, Ordering::Relaxed);
         }
     }
 

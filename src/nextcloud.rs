@@ -33,7 +33,6 @@ mod settings;
 mod tls;
 pub mod xml;
 
-use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -46,12 +45,13 @@ pub use client::{Client, Turn};
 pub use dav::{Element, Entry, Multistatus};
 pub use error::{Error, Kind, Subject, advice};
 pub use ocs::php_object;
-pub use path::{UrlPath, decode};
+pub use path::{UrlPath, decode, encode};
 pub use request::{ANSWER_BYTES_MAX, Request};
 pub use response::{Response, ResponseHead, Slice, normalise_etag as etag};
 pub use settings::{Base, Settings, SettingsError};
 pub use xml::{APPLE_ICAL, CALDAV, CARDDAV, CS, DAV, NC, OC};
 
+use crate::cancel::Cancel;
 use crate::clock::{Clock, Ids};
 use gate::Gate;
 
@@ -114,9 +114,9 @@ impl Nextcloud {
         Call { deadline: self.clock.monotonic().saturating_add(budget), cancel: Cancel::default() }
     }
 
-    /// `GET /status.php` within five seconds: version and maintenance, without a credential.
-    pub fn ping(&self) -> Result<ServerStatus, Error> {
-        let call = self.call(Duration::from_secs(5));
+    /// `GET /status.php` within this time: version and maintenance, without a credential.
+    pub fn ping(&self, patience: Duration) -> Result<ServerStatus, Error> {
+        let call = self.call(patience);
         self.anonymous(&call).json(Request::new("GET", UrlPath::status()).limit_bytes(64 * 1024))
     }
 
@@ -154,16 +154,5 @@ impl Call {
     }
 }
 
-/// Tells a running call that nobody waits for its result. Clones share the state.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
+#[cfg(test)]
+mod tests;

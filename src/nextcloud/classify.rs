@@ -304,6 +304,14 @@ mod tests {
                 Kind::NotFound,
                 None,
             ),
+            (
+                404,
+                "text/xml; charset=UTF-8",
+                "<?xml version=\"1.0\"?>\n<ocs>\n <meta>\n  <status>failure</status>\n  <statuscode>404</statuscode>\n  \
+                 <message>Invalid query, please check the syntax.</message>\n </meta>\n <data/>\n</ocs>\n",
+                Kind::NotFound,
+                Some("Invalid query, please check the syntax."),
+            ),
             (404, JSON, r#""File not found: 999999""#, Kind::NotFound, Some("File not found: 999999")),
             (404, JSON, "999999", Kind::NotFound, None),
             (

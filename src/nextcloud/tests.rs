@@ -215,3 +215,19 @@ fn after_a_shutdown_nothing_is_sent() {
     assert_eq!(kind(bench.json(get(note()))), Kind::Cancelled);
     assert_eq!(bench.server.asked().len(), 1);
 }
+
+#[test]
+fn a_shutdown_interrupts_what_is_under_way() {
+    for bytes in ["", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"] {
+        let bench = Bench::new([Step::Stall(bytes.into())]);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| bench.send(get(note())));
+            while bench.server.asked().is_empty() {
+                std::thread::yield_now();
+            }
+            bench.nextcloud.shutdown();
+            assert_eq!(kind(waiting.join().expect("no panic")), Kind::Cancelled);
+        });
+        assert_eq!(bench.server.asked().len(), 1);
+    }
+}

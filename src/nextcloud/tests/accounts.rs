@@ -49,6 +49,16 @@ fn an_untried_credential_is_tried_by_one_request_at_a_time() {
 }
 
 #[test]
+fn an_accepted_credential_needs_no_probe() {
+    let bench = Bench::new([empty(503, ""), json(404, "{}")]);
+    let admission = || bench.account.admission(bench.clock.monotonic());
+    assert_eq!(kind(bench.send(get(note()))), Kind::Unavailable);
+    assert_eq!(admission(), account::Admission::Probe);
+    assert_eq!(kind(bench.send(get(note()))), Kind::NotFound);
+    assert_eq!(admission(), account::Admission::Free);
+}
+
+#[test]
 fn a_route_that_takes_no_tokens_says_nothing_about_the_token() {
     let bench = Bench::new([json(401, r#"{"message":"CORS requires basic auth"}"#), json(200, "{}")]);
     assert_eq!(kind(bench.json(get(note()))), Kind::SessionRequired);

@@ -64,6 +64,12 @@ fn an_answer_above_the_limit_is_refused() {
 }
 
 #[test]
+fn an_announced_length_above_the_limit_is_not_waited_for() {
+    let bench = Bench::new([Step::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n".to_vec())]);
+    assert_eq!(kind(bench.send(get(note()).limit_bytes(1000))), Kind::AnswerTooLarge);
+}
+
+#[test]
 fn of_a_refusal_64_kb_are_read() {
     let bench = Bench::new([html(500, &"x".repeat(1_000_000))]);
     let error = bench.send(get(note())).expect_err("500");

@@ -15,6 +15,21 @@ fn a_read_is_repeated_once_when_the_connection_was_gone() {
 }
 
 #[test]
+fn the_repetition_does_not_use_another_old_connection() {
+    let bench = Bench::new([html(200, "x"), json(200, "{}"), Step::Hangup, json(200, "{}")]);
+    let call = bench.call();
+    let client = bench.nextcloud.client(&bench.account, &call);
+    let two_connections = client.stream(get(file()), &mut |_| {
+        client.send(get(note())).expect("beside the stream");
+        std::ops::ControlFlow::Continue(())
+    });
+    two_connections.expect("the stream");
+    bench.json(get(note())).expect("repeated");
+    let connections: Vec<_> = bench.server.seen().iter().map(|s| s.connection).collect();
+    assert_eq!((connections[..2].to_vec(), connections[3]), (vec![0, 1], 2));
+}
+
+#[test]
 fn a_read_is_not_repeated_twice() {
     let bench = Bench::new([Step::Hangup, Step::Hangup, json(200, "{}")]);
     let propfind = Request::new("PROPFIND", UrlPath::dav()).xml("<x/>");

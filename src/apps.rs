@@ -3,4 +3,6 @@
 use crate::tool::App;
 
 /// Every app, in the order in which its tools are listed.
-pub const ALL: &[&App] = &[];
+mod notes;
+
+pub const ALL: &[&App] = &[&notes::APP];

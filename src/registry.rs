@@ -1,11 +1,15 @@
 //! All tools and resources in order; what of them a caller sees; how a tool is described.
 
+mod docs;
+
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::apps;
 use crate::nextcloud::Capabilities;
 use crate::tool::{App, Needs, Resource, Scopes, Tool, Variables};
+
+pub use docs::tools_markdown;
 
 /// Which of all tools this server offers at all; set at start.
 #[derive(Debug, Clone, Default)]
@@ -14,12 +18,15 @@ pub struct Selection {
     pub apps: Vec<String>,
     /// Only tools that change nothing.
     pub read_only: bool,
+    /// Hide what Nextcloud, as far as it says so, does not have.
+    pub capability_gating: bool,
 }
 
 /// The tools and resources of this server. The order is that of the tables and never changes.
 pub struct Registry {
     apps: Vec<&'static App>,
     read_only: bool,
+    capability_gating: bool,
 }
 
 /// What decides about visibility, apart from the server's own selection.
@@ -38,12 +45,21 @@ impl Registry {
     pub fn of(apps: &[&'static App], selection: &Selection) -> Registry {
         let chosen =
             |app: &&&App| selection.apps.is_empty() || selection.apps.iter().any(|name| name == app.name);
-        Registry { apps: apps.iter().filter(chosen).copied().collect(), read_only: selection.read_only }
+        Registry {
+            apps: apps.iter().filter(chosen).copied().collect(),
+            read_only: selection.read_only,
+            capability_gating: selection.capability_gating,
+        }
     }
 
     /// The apps that this server offers.
     pub fn apps(&self) -> impl Iterator<Item = &'static App> {
         self.apps.iter().copied()
+    }
+
+    /// Whether what Nextcloud does not have is hidden.
+    pub fn gates_by_capability(&self) -> bool {
+        self.capability_gating
     }
 
     /// Every tool that this server offers, whoever asks.

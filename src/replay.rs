@@ -9,8 +9,10 @@ pub mod scenario;
 pub mod server;
 mod strict;
 pub mod tape;
+mod tour;
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use server::Loopback;
@@ -34,6 +36,14 @@ impl ReplayServer {
             answerer
         })?;
         Ok(ReplayServer { loopback, strict })
+    }
+
+    /// Answers from the recordings in `directory/tour`, in any order and as often as asked. Fails if a file there cannot
+    /// be read, or no port can be had; the message names the file.
+    pub fn tour(directory: &Path) -> io::Result<ReplayServer> {
+        let recordings = tour::read_recordings(&directory.join("tour"))?;
+        let loopback = Loopback::start(|base| tour::Tour::new(base, recordings))?;
+        Ok(ReplayServer { loopback, strict: None })
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.

@@ -1,1 +1,12 @@
-//! (empty)
+//! What carries MCP: Streamable HTTP and stdio. Both hand the same bytes to [`crate::mcp`]; the status codes and
+//! headers of HTTP are known here and in [`crate::http`] only.
+
+pub mod http;
+pub mod stdio;
+
+mod access;
+mod health;
+mod origins;
+
+pub use access::Access;
+pub use origins::Origins;

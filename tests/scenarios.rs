@@ -5,19 +5,134 @@
 //! those against a live Nextcloud and writes its answers too. Neither is done under `CI`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use nextcloud_mcp_server::auth::Caller;
+use nextcloud_mcp_server::cancel::Cancel;
+use nextcloud_mcp_server::clock::{Clock, Ids};
+use nextcloud_mcp_server::gate::Gate;
+use nextcloud_mcp_server::mcp::{self, Incoming, Reply};
+use nextcloud_mcp_server::nextcloud::{Account, Base, Credential, Nextcloud, Settings};
+use nextcloud_mcp_server::registry::{Registry, Selection};
 use nextcloud_mcp_server::replay::record::Upstream;
-use nextcloud_mcp_server::replay::scenario::{Mode, Program, Setup, Start, files_below, run};
+use nextcloud_mcp_server::replay::scenario::{
+    Action, Mode, Outcome, Program, Setup, Start, files_below, run,
+};
 use nextcloud_mcp_server::secret::Secret;
+use nextcloud_mcp_server::server::Server;
+use nextcloud_mcp_server::tool::{Scopes, ToolSettings};
+use serde_json::{Value, json};
 
 /// Scenarios that run at the same time.
 const THREADS: usize = 4;
 
-/// Starts the real program on a recorded Nextcloud.
-fn start(_setup: &Setup) -> Result<Program, String> {
-    Err("the program cannot be called yet".into())
+/// Starts the program on a recorded Nextcloud: everything of it but the listener, with a clock that stands still.
+fn start(setup: &Setup) -> Result<Program, String> {
+    let clock = Clock::manual(setup.now.unix_ms);
+    let ids = Ids::counting();
+    let base = Base::parse(&setup.base_url).map_err(|error| error.to_string())?;
+    let nextcloud =
+        Nextcloud::new(Settings::new(base), clock.clone(), ids.clone()).map_err(|error| error.to_string())?;
+    let write_max = setup.config.get("WEBDAV_WRITE_MAX_MB").and_then(Value::as_u64).unwrap_or(50);
+    let server = Arc::new(Server {
+        gate: Gate::new(16, 8, Duration::from_secs(10)),
+        registry: Registry::new(&Selection::default()),
+        nextcloud,
+        tool_settings: ToolSettings {
+            write_bytes_max: Some(write_max << 20),
+            public_url: Some(setup.base_url.clone()),
+        },
+        call_timeout: Duration::from_secs(50),
+        clock,
+        ids,
+    });
+    let credential = Credential::Basic { user: setup.user.clone(), password: setup.password.clone() };
+    let caller = Caller {
+        name: setup.user.clone(),
+        scopes: Scopes::Unrestricted,
+        account: Arc::new(Account::new(credential)),
+    };
+    Ok(Box::new(move |action| call(&server, &caller, action)))
+}
+
+/// Sends one request of the newest revision and reads its answer.
+fn call(server: &Arc<Server>, caller: &Caller, action: &Action) -> Outcome {
+    let (method, mut params) = match action {
+        Action::Tool { name, arguments } => ("tools/call", json!({"name": name, "arguments": arguments})),
+        Action::Resource { uri } => ("resources/read", json!({"uri": uri})),
+    };
+    params["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+    let incoming = Incoming {
+        body: body.as_bytes(),
+        caller,
+        headers: None,
+        accepts_events: false,
+        cancel: Cancel::new(),
+    };
+    let Reply::Answer { body, .. } = mcp::handle(server, incoming) else {
+        return Outcome::Failure("no JSON answer".into());
+    };
+    if let Some(message) = body["error"]["message"].as_str() {
+        return Outcome::Failure(message.to_owned());
+    }
+    let result = &body["result"];
+    if result["isError"] == true {
+        return Outcome::Failure(result["content"][0]["text"].as_str().unwrap_or_default().to_owned());
+    }
+    match action {
+        Action::Resource { .. } => Outcome::Success { structured: None, content: result["contents"].clone() },
+        Action::Tool { name, .. } => {
+            let structured = result.get("structuredContent").cloned();
+            if let Some(structured) = &structured {
+                // Clients differ in which of the two they show, so each must be whole.
+                assert_eq!(result["content"][0]["text"], structured.to_string());
+                let schema = server.registry.tool(name).and_then(|tool| tool.handler.output_schema());
+                let faults = schema.map(|schema| faults(&schema, structured, name)).unwrap_or_default();
+                assert!(faults.is_empty(), "the result departs from its type: {}", faults.join("; "));
+            }
+            Outcome::Success { structured, content: result["content"].clone() }
+        }
+    }
+}
+
+/// Where a value departs from one of our dull schemas: types, required members, unknown members.
+fn faults(schema: &Value, value: &Value, at: &str) -> Vec<String> {
+    let fits = match schema["type"].as_str() {
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        Some("boolean") => value.is_boolean(),
+        _ => false,
+    };
+    if !fits {
+        return vec![format!("{at} is no {}: {value}", schema["type"])];
+    }
+    let mut found = Vec::new();
+    for (i, item) in value.as_array().into_iter().flatten().enumerate() {
+        found.extend(faults(&schema["items"], item, &format!("{at}[{i}]")));
+    }
+    for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        if value.get(name).is_none() {
+            found.push(format!("{at}.{name} is missing"));
+        }
+    }
+    let properties = schema["properties"].as_object();
+    for (name, member) in value.as_object().into_iter().flatten() {
+        match properties.and_then(|properties| properties.get(name)) {
+            Some(schema) => found.extend(faults(schema, member, &format!("{at}.{name}"))),
+            None if properties.is_some_and(serde_json::Map::is_empty) => {}
+            None => found.push(format!("{at}.{name} is not in the schema")),
+        }
+    }
+    found
 }
 
 #[test]

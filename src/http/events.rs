@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
+use crate::cancel::Cancel;
 use crate::sys::{self, Interest};
 
 use super::limits::Limits;
@@ -68,9 +69,15 @@ impl EventSink {
         Ok(())
     }
 
-    /// Whether the client has gone: whatever is still being done for it can be abandoned.
+    /// Whether the client has gone: whatever is still being done for it can be abandoned. One that has closed only its
+    /// sending side counts as gone.
     pub fn is_gone(&self) -> bool {
-        self.line.gone.load(Ordering::Acquire)
+        self.line.gone.is_cancelled()
+    }
+
+    /// The same as a flag, for the work that is done for the client.
+    pub fn cancel(&self) -> &Cancel {
+        &self.line.gone
     }
 }
 
@@ -98,7 +105,7 @@ fn encode_event(data: &str) -> String {
 
 /// What both threads share: one bit each way, and a pipe because the connection's thread waits in poll(2).
 struct Line {
-    gone: AtomicBool,
+    gone: Cancel,
     /// A byte is in the pipe; there is never more than one.
     awake: AtomicBool,
     pipe: PipeWriter,
@@ -146,7 +153,7 @@ impl Running {
     pub fn start(stream: EventStream, spawn: &Spawn, stack_bytes: usize) -> io::Result<Running> {
         let (pipe, wake) = io::pipe()?;
         let (sender, events) = sync_channel(EVENTS_WAITING_MAX);
-        let line = Arc::new(Line { gone: AtomicBool::new(false), awake: AtomicBool::new(false), pipe: wake });
+        let line = Arc::new(Line { gone: Cancel::new(), awake: AtomicBool::new(false), pipe: wake });
         let for_job = line.clone();
         let run = move || {
             // Declared first, so dropped last: the channel is closed by then.
@@ -166,7 +173,7 @@ impl Running {
             .write_all([head, &[]], Deadline::after_ms(limits.write_ms))
             .and_then(|()| self.relay_events(stream, chunked, limits));
         if written.is_err() {
-            self.line.gone.store(true, Ordering::Release);
+            self.line.gone.cancel();
             stream.shutdown(Shutdown::Both);
         }
         // A job that waits for room in the channel is let go by this.

@@ -48,10 +48,8 @@ pub fn find(registry: &Registry, caller: &Caller, name: &str) -> Result<&'static
 pub fn call(context: &Context, tool: &'static Tool, arguments: Value) -> Result<Value, Error> {
     let clock = &context.server.clock;
     let started = clock.monotonic();
-    let ended = match missing(context, tool.needs) {
-        Some(error) => Ok(Err(error)),
-        None => context.with_cx(|cx| tool.handler.call(cx, arguments)),
-    };
+    let ended = context.with_cx(|cx| tool.handler.call(cx, arguments));
+    let ended = ended.map(|ended| ended.map_err(|error| explained(context, tool.needs, error)));
     let outcome = match &ended {
         _ if context.cancel.is_cancelled() => "cancelled",
         Ok(Ok(_)) => "ok",
@@ -77,22 +75,22 @@ fn write(context: &Context, ended: Result<Output, ToolError>) -> result::Written
     }
 }
 
-/// Why a tool cannot work on this Nextcloud. A failed question is no reason, the call itself will tell; except when
-/// Nextcloud refuses the credential: its brute-force throttle counts every further try.
-fn missing(context: &Context, needs: Needs) -> Option<ToolError> {
-    let Needs::App(app) = needs else {
-        return None;
+/// Says that the app is missing, where that is why the call failed. Asked only after a failure that it would explain, so
+/// that a call which works costs no question.
+fn explained(context: &Context, needs: Needs, error: ToolError) -> ToolError {
+    let (Needs::App(app), ToolError::Upstream(upstream)) = (needs, &error) else {
+        return error;
     };
+    let explainable =
+        matches!(upstream.kind, Kind::NotFound | Kind::MethodNotAllowed | Kind::NotNextcloud | Kind::Server);
+    if !explainable || !context.server.registry.gates_by_capability() {
+        return error;
+    }
     match context.capabilities() {
-        Ok(capabilities) if capabilities.has_app(app) => None,
-        Ok(_) => Some(ToolError::Refused(format!(
+        Ok(capabilities) if !capabilities.has_app(app) => ToolError::Refused(format!(
             "This Nextcloud does not have the app `{app}`, or it is not enabled for this user. Nothing was done; an \
              administrator can install it."
-        ))),
-        Err(error) if error.kind == Kind::Unauthorized => Some(error.into()),
-        Err(error) => {
-            log::debug!("calling without knowing the capabilities error=\"{error}\"");
-            None
-        }
+        )),
+        _ => error,
     }
 }

@@ -117,7 +117,7 @@ impl Context<'_> {
 
     /// The capabilities where any of `needs` depends on them. `None` shows everything: a call will tell.
     pub fn capabilities_for(&self, mut needs: impl Iterator<Item = Needs>) -> Option<Arc<Capabilities>> {
-        if !needs.any(|needs| needs != Needs::Nothing) {
+        if !self.server.registry.gates_by_capability() || !needs.any(|needs| needs != Needs::Nothing) {
             return None;
         }
         self.capabilities()

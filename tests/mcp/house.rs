@@ -6,8 +6,9 @@ use std::time::Duration;
 use nextcloud_mcp_server::auth::Caller;
 use nextcloud_mcp_server::clock::{Clock, Ids};
 use nextcloud_mcp_server::gate::Gate;
-use nextcloud_mcp_server::nextcloud::{Account, Error, Kind, Nextcloud};
+use nextcloud_mcp_server::nextcloud::{Account, Base, Credential, Error, Kind, Nextcloud, Settings};
 use nextcloud_mcp_server::registry::{Registry, Selection};
+use nextcloud_mcp_server::secret::Secret;
 use nextcloud_mcp_server::server::Server;
 use nextcloud_mcp_server::tool::{
     App, Content, Cx, Effect, Needs, Output, Resource, ResourceBody, Scope, Scopes, Tool, ToolError,
@@ -21,11 +22,17 @@ pub fn server(gate: Gate) -> Arc<Server> {
         clock: Clock::manual(1_795_476_751_042),
         ids: Ids::counting(),
         registry: Registry::of(&[&APP, &NOTES], &Selection::default()),
-        nextcloud: Nextcloud,
+        nextcloud: unreachable(),
         gate,
         tool_settings: ToolSettings { write_bytes_max: None, public_url: None },
         call_timeout: Duration::from_secs(50),
     })
+}
+
+/// Nobody listens on the discard port of loopback.
+fn unreachable() -> Nextcloud {
+    let base = Base::parse("http://127.0.0.1:9").expect("an address");
+    Nextcloud::new(Settings::new(base), Clock::manual(1_795_476_751_042), Ids::counting()).expect("settings")
 }
 
 pub fn open_gate() -> Gate {
@@ -33,7 +40,14 @@ pub fn open_gate() -> Gate {
 }
 
 pub fn caller(scopes: Scopes) -> Caller {
-    Caller { name: "alice".into(), scopes, account: Arc::new(Account) }
+    Caller {
+        name: "alice".into(),
+        scopes,
+        account: Arc::new(Account::new(Credential::Basic {
+            user: "alice".into(),
+            password: Secret::new("secret"),
+        })),
+    }
 }
 
 const APP: App = App {

@@ -3,4 +3,5 @@
 mod cases;
 mod fuzz;
 mod house;
+mod logged;
 mod wire;

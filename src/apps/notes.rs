@@ -1,0 +1,565 @@
+//! Notes app: Markdown notes, one file each below the folder that the user chose.
+//!
+//! Routes: `/index.php/apps/notes/api/v1/…` (Notes ≥ 4, API 1.3), attachments `/api/v1.4/…`. Calls of one user run
+//! one at a time, since the app answers parallel ones with 423.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::nextcloud::{Kind, Request, Response, Subject, UrlPath, encode};
+use crate::schema::{Count, Etag};
+use crate::tool::{
+    App, Content, Cx, Effect, Needs, Output, Resource, ResourceBody, Scope, Success, Tool, ToolError,
+    Variables, typed,
+};
+use crate::{params, record};
+
+pub const APP: App = App {
+    name: "notes",
+    about: "Notes app: Markdown notes in folders (categories)",
+    tools: &[
+        Tool {
+            name: "nc_notes_create_note",
+            about: "Create a Markdown note. The title becomes the file name, so Nextcloud may change it; the answer \
+                    has the real one.",
+            scope: Scope::NotesWrite,
+            effect: Effect::Create,
+            needs: NOTES,
+            handler: &typed(create_note),
+        },
+        Tool {
+            name: "nc_notes_update_note",
+            about: "Replace title, content or category of a note. What is left out stays; \"\" empties a field. Needs \
+                    the etag of the last read, and fails without changing anything if the note was changed since.",
+            scope: Scope::NotesWrite,
+            effect: Effect::Update,
+            needs: NOTES,
+            handler: &typed(update_note),
+        },
+        Tool {
+            name: "nc_notes_append_content",
+            about: "Add text at the end of a note, after a `---` line. Needs no etag; what is there stays.",
+            scope: Scope::NotesWrite,
+            effect: Effect::Create,
+            needs: NOTES,
+            handler: &typed(append_content),
+        },
+        Tool {
+            name: "nc_notes_search_notes",
+            about: "Find notes by words in title and content, best match first. An empty query lists all.",
+            scope: Scope::NotesRead,
+            effect: Effect::Read,
+            needs: NOTES,
+            handler: &typed(search_notes),
+        },
+        Tool {
+            name: "nc_notes_list_notes",
+            about: "List notes without their content, last changed first.",
+            scope: Scope::NotesRead,
+            effect: Effect::Read,
+            needs: NOTES,
+            handler: &typed(list_notes),
+        },
+        Tool {
+            name: "nc_notes_get_note",
+            about: "Read one note with its content and etag.",
+            scope: Scope::NotesRead,
+            effect: Effect::Read,
+            needs: NOTES,
+            handler: &typed(get_note),
+        },
+        Tool {
+            name: "nc_notes_get_attachment",
+            about: "Read a file attached to a note. Images come as images, other files as bytes.",
+            scope: Scope::NotesRead,
+            effect: Effect::Read,
+            needs: NOTES,
+            handler: &typed(get_attachment),
+        },
+        Tool {
+            name: "nc_notes_delete_note",
+            about: "Delete a note. It goes to the trash bin of Files where that app is on.",
+            scope: Scope::NotesWrite,
+            effect: Effect::Delete,
+            needs: NOTES,
+            handler: &typed(delete_note),
+        },
+    ],
+    resources: &[
+        Resource {
+            uri: "notes://settings",
+            name: "Notes settings",
+            about: "Folder and file suffix of the Notes app.",
+            mime: Some("application/json"),
+            scope: Scope::NotesRead,
+            needs: NOTES,
+            read: read_settings,
+        },
+        Resource {
+            uri: "nc://Notes/{note_id}",
+            name: "Note",
+            about: "One note with its content and etag.",
+            mime: Some("application/json"),
+            scope: Scope::NotesRead,
+            needs: NOTES,
+            read: read_note,
+        },
+        Resource {
+            uri: "nc://Notes/{note_id}/attachments/{attachment_filename}",
+            name: "Note attachment",
+            about: "A file attached to a note.",
+            mime: None,
+            scope: Scope::NotesRead,
+            needs: NOTES,
+            read: read_attachment,
+        },
+    ],
+};
+
+const NOTES: Needs = Needs::App("notes");
+/// Notes asked for at a time: keeps one answer small, and a search of a few hundred notes at a few requests.
+const CHUNK: u32 = 200;
+/// Requests that one search may take: 20,000 notes.
+const CHUNKS_MAX: usize = 100;
+/// Notes in one search answer.
+const RESULTS_MAX: usize = 100;
+/// Largest attachment that is read, in bytes; a bigger one is to be read as a file, in parts.
+const ATTACHMENT_BYTES_MAX: u64 = 5 << 20;
+/// How often an append starts again when somebody else changes the note at the same moment.
+const APPEND_TRIES: usize = 3;
+
+params! {
+    struct CreateNote {
+        title: String,
+        /// Markdown.
+        content: String,
+        /// Folder, e.g. `Work/Ideas`; "" for none.
+        category: String = "",
+    }
+}
+
+params! {
+    struct UpdateNote {
+        note_id: i64,
+        etag: Etag,
+        title: Option<String>,
+        content: Option<String>,
+        category: Option<String>,
+    }
+}
+
+params! {
+    struct AppendContent { note_id: i64, content: String }
+}
+
+params! {
+    struct SearchNotes { query: String }
+}
+
+params! {
+    struct ListNotes {
+        /// Only this folder and the ones below it.
+        category: Option<String>,
+        /// 0 gives only the count.
+        limit: Count<0, 1000> = 100,
+    }
+}
+
+params! {
+    struct NoteId { note_id: i64 }
+}
+
+params! {
+    struct Attachment {
+        note_id: i64,
+        /// As the note's Markdown names it.
+        attachment_filename: String,
+    }
+}
+
+record! {
+    /// A note as the app stores it.
+    struct Note {
+        id: i64,
+        title: String,
+        content: String,
+        category: String,
+        /// Last change, in seconds since 1970.
+        modified: i64,
+        favorite: bool,
+        /// For the next update.
+        etag: String,
+        readonly: bool,
+        /// For a browser.
+        url: Option<String>,
+    }
+}
+
+record! {
+    /// What a write gives back.
+    struct SavedNote {
+        id: i64,
+        title: String,
+        category: String,
+        /// For the next update.
+        etag: String,
+        url: Option<String>,
+    }
+}
+
+record! {
+    struct FoundNote {
+        id: i64,
+        title: String,
+        category: String,
+        /// 0 to 1; absent where nothing was searched for.
+        score: Option<f64>,
+        modified: Option<i64>,
+        url: Option<String>,
+    }
+}
+
+record! {
+    struct FoundNotes {
+        results: Vec<FoundNote>,
+        query: String,
+        total_found: i64,
+    }
+}
+
+record! {
+    struct NoteList {
+        results: Vec<FoundNote>,
+        /// All notes that match, also those beyond the limit.
+        total_found: i64,
+        category: Option<String>,
+    }
+}
+
+record! {
+    struct DeletedNote {
+        status_code: i64,
+        message: String,
+        deleted_id: i64,
+    }
+}
+
+record! {
+    struct Settings {
+        notes_path as "notesPath": String,
+        file_suffix as "fileSuffix": String,
+        note_mode as "noteMode": Option<String>,
+    }
+}
+
+/// A note in the app's answers; members that we do not use are passed over.
+#[derive(Deserialize)]
+struct ApiNote {
+    id: i64,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    content: String,
+    #[serde(default)]
+    category: String,
+    #[serde(default)]
+    modified: i64,
+    #[serde(default)]
+    favorite: bool,
+    #[serde(default)]
+    readonly: bool,
+    #[serde(default)]
+    etag: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ApiSettings {
+    notes_path: String,
+    file_suffix: String,
+    note_mode: Option<String>,
+}
+
+impl ApiNote {
+    fn saved(self, cx: &Cx) -> Success<SavedNote> {
+        Success(SavedNote {
+            url: link(cx, self.id),
+            id: self.id,
+            title: self.title,
+            category: self.category,
+            etag: self.etag,
+        })
+    }
+
+    fn found(self, cx: &Cx, score: Option<f64>) -> FoundNote {
+        FoundNote {
+            url: link(cx, self.id),
+            id: self.id,
+            title: self.title,
+            category: self.category,
+            score,
+            modified: Some(self.modified),
+        }
+    }
+
+    fn whole(self, cx: &Cx) -> Note {
+        Note {
+            url: link(cx, self.id),
+            id: self.id,
+            title: self.title,
+            content: self.content,
+            category: self.category,
+            modified: self.modified,
+            favorite: self.favorite,
+            etag: self.etag,
+            readonly: self.readonly,
+        }
+    }
+}
+
+fn create_note(cx: &Cx, p: CreateNote) -> Result<Success<SavedNote>, ToolError> {
+    let mut body = serde_json::json!({"title": p.title, "content": p.content});
+    if !p.category.is_empty() {
+        body["category"] = p.category.into();
+    }
+    let _turn = cx.nc.serialize("notes")?;
+    let note: ApiNote = cx.nc.json(Request::new("POST", notes()).json(&body)).of("the new note")?;
+    Ok(note.saved(cx))
+}
+
+fn update_note(cx: &Cx, p: UpdateNote) -> Result<Success<SavedNote>, ToolError> {
+    let fields = [("title", p.title), ("content", p.content), ("category", p.category)];
+    let body: Map<String, Value> =
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
+    if body.is_empty() {
+        return Err(ToolError::Arguments("give at least one of `title`, `content`, `category`".into()));
+    }
+    let _turn = cx.nc.serialize("notes")?;
+    Ok(put(cx, p.note_id, p.etag.as_str(), body)?.saved(cx))
+}
+
+fn append_content(cx: &Cx, p: AppendContent) -> Result<Success<SavedNote>, ToolError> {
+    let _turn = cx.nc.serialize("notes")?;
+    for attempt in 1.. {
+        let note = get(cx, p.note_id)?;
+        if note.readonly {
+            return Err(ToolError::Refused(format!("Note {} is read-only; it was not changed.", p.note_id)));
+        }
+        let body = Map::from_iter([("content".to_owned(), appended(&note.content, &p.content).into())]);
+        match put(cx, p.note_id, &note.etag, body) {
+            // Somebody else wrote between our read and our write. Adding at the end is right for any content.
+            Err(error) if error.kind == Kind::PreconditionFailed && attempt < APPEND_TRIES => {}
+            other => return Ok(other?.saved(cx)),
+        }
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// An empty line keeps `---` from turning the line before it into a heading.
+fn appended(old: &str, new: &str) -> String {
+    let old = old.trim_end();
+    if old.is_empty() { new.to_owned() } else { format!("{old}\n\n---\n\n{new}") }
+}
+
+fn search_notes(cx: &Cx, p: SearchNotes) -> Result<Success<FoundNotes>, ToolError> {
+    let words = words(&p.query);
+    let mut found: Vec<FoundNote> = Vec::new();
+    each_note(cx, |note| {
+        if words.is_empty() {
+            found.push(note.found(cx, None));
+        } else if let Some(score) = score(&words, &note) {
+            found.push(note.found(cx, Some(score)));
+        }
+    })?;
+    found.sort_by(|a, b| {
+        let by_score = b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0));
+        by_score.then(b.modified.cmp(&a.modified)).then(a.id.cmp(&b.id))
+    });
+    let total_found = found.len() as i64;
+    found.truncate(RESULTS_MAX);
+    Ok(Success(FoundNotes { results: found, query: p.query, total_found }))
+}
+
+/// Lower-case words of letters and digits, each once.
+fn words(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = text
+        .to_lowercase()
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
+    words.sort_unstable();
+    words.dedup();
+    words
+}
+
+/// The share of words that a note has, a word in the title counting three times one in the content; `None` when
+/// fewer than half of the words are anywhere.
+fn score(words: &[String], note: &ApiNote) -> Option<f64> {
+    let (title, content) = (note.title.to_lowercase(), note.content.to_lowercase());
+    let (mut hits, mut points) = (0, 0);
+    for word in words {
+        let (in_title, in_content) = (title.contains(word.as_str()), content.contains(word.as_str()));
+        hits += usize::from(in_title || in_content);
+        points += 3 * usize::from(in_title) + usize::from(in_content);
+    }
+    (hits * 2 >= words.len()).then(|| {
+        let score = points as f64 / (4 * words.len()) as f64;
+        (score * 1000.0).round() / 1000.0
+    })
+}
+
+/// Every note with its content, a chunk at a time, so that no answer grows with the number of notes.
+fn each_note(cx: &Cx, mut visit: impl FnMut(ApiNote)) -> Result<(), ToolError> {
+    let _turn = cx.nc.serialize("notes")?;
+    let mut cursor: Option<String> = None;
+    for _ in 0..CHUNKS_MAX {
+        let mut path = notes().query("chunkSize", CHUNK);
+        if let Some(cursor) = &cursor {
+            path = path.query("chunkCursor", cursor);
+        }
+        let (head, chunk) = cx.nc.json_and_head::<Vec<ApiNote>>(Request::new("GET", path)).of("the notes")?;
+        // With a cursor the app names the notes of earlier chunks once more, by their bare ids.
+        chunk.into_iter().filter(|note| !note.etag.is_empty()).for_each(&mut visit);
+        cursor = head.header("X-Notes-Chunk-Cursor").map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
+    Err(ToolError::Refused(format!(
+        "There are more than {} notes, too many to search. Use nc_notes_list_notes with a category.",
+        CHUNKS_MAX * CHUNK as usize
+    )))
+}
+
+fn list_notes(cx: &Cx, p: ListNotes) -> Result<Success<NoteList>, ToolError> {
+    let mut path = notes().query("exclude", "content");
+    if let Some(category) = &p.category {
+        path = path.query("category", category);
+    }
+    let turn = cx.nc.serialize("notes")?;
+    let mut all: Vec<ApiNote> = cx.nc.json(Request::new("GET", path)).of("the notes")?;
+    drop(turn);
+    all.sort_by(|a, b| b.modified.cmp(&a.modified).then(a.id.cmp(&b.id)));
+    let total_found = all.len() as i64;
+    let results = all.into_iter().take(p.limit.get()).map(|note| note.found(cx, None)).collect();
+    Ok(Success(NoteList { results, total_found, category: p.category }))
+}
+
+fn get_note(cx: &Cx, p: NoteId) -> Result<Note, ToolError> {
+    let _turn = cx.nc.serialize("notes")?;
+    Ok(get(cx, p.note_id)?.whole(cx))
+}
+
+fn get_attachment(cx: &Cx, p: Attachment) -> Result<Output, ToolError> {
+    let file = attachment(cx, p.note_id, &p.attachment_filename)?;
+    let uri = attachment_uri(p.note_id, &p.attachment_filename);
+    let mime = media_type(&file);
+    let about = serde_json::json!({"uri": uri, "mimeType": mime, "size": file.body.len()}).to_string();
+    let bytes = file.body;
+    let block = if mime.starts_with("image/") {
+        Content::Image { mime, bytes }
+    } else {
+        Content::Blob { uri, mime, bytes }
+    };
+    Ok(Output { structured: None, content: vec![Content::Text(about), block] })
+}
+
+fn delete_note(cx: &Cx, p: NoteId) -> Result<Success<DeletedNote>, ToolError> {
+    let _turn = cx.nc.serialize("notes")?;
+    let response = cx.nc.send(Request::new("DELETE", note(p.note_id))).of(subject(p.note_id))?;
+    Ok(Success(DeletedNote {
+        status_code: response.status.into(),
+        message: format!("Note {} was deleted. If Nextcloud has a trash bin, the note is in it.", p.note_id),
+        deleted_id: p.note_id,
+    }))
+}
+
+fn read_settings(cx: &Cx, _: &Variables) -> Result<ResourceBody, ToolError> {
+    let path = UrlPath::app("notes").raw("/api/v1/settings");
+    let _turn = cx.nc.serialize("notes")?;
+    let settings: ApiSettings = cx.nc.json(Request::new("GET", path)).of("the Notes settings")?;
+    Ok(ResourceBody::json(Settings {
+        notes_path: settings.notes_path,
+        file_suffix: settings.file_suffix,
+        note_mode: settings.note_mode,
+    }))
+}
+
+fn read_note(cx: &Cx, variables: &Variables) -> Result<ResourceBody, ToolError> {
+    let note_id = variables.number("note_id")?;
+    get_note(cx, NoteId { note_id }).map(ResourceBody::json)
+}
+
+fn read_attachment(cx: &Cx, variables: &Variables) -> Result<ResourceBody, ToolError> {
+    let file = attachment(cx, variables.number("note_id")?, variables.get("attachment_filename"))?;
+    Ok(ResourceBody::Blob { mime: media_type(&file), bytes: file.body })
+}
+
+fn get(cx: &Cx, id: i64) -> Result<ApiNote, ToolError> {
+    Ok(cx.nc.json(Request::new("GET", note(id))).of(subject(id))?)
+}
+
+/// Writes the given fields if the note is still the one with this etag. Nextcloud answers 412 otherwise.
+fn put(cx: &Cx, id: i64, etag: &str, body: Map<String, Value>) -> Result<ApiNote, crate::nextcloud::Error> {
+    cx.nc.json(Request::new("PUT", note(id)).if_match(etag).json(&body.into())).of(subject(id))
+}
+
+fn attachment(cx: &Cx, id: i64, file: &str) -> Result<Response, ToolError> {
+    let path = UrlPath::app("notes").raw("/api/v1.4/attachment").segment(&id.to_string()).query("path", file);
+    let _turn = cx.nc.serialize("notes")?;
+    Ok(cx
+        .nc
+        .send(Request::new("GET", path).accept("*/*").limit_bytes(ATTACHMENT_BYTES_MAX))
+        .of(format!("attachment {file:?} of note {id}"))?)
+}
+
+fn media_type(file: &Response) -> String {
+    file.media_type().unwrap_or_else(|| "application/octet-stream".into())
+}
+
+fn attachment_uri(id: i64, file: &str) -> String {
+    format!("nc://Notes/{id}/attachments/{}", encode(file))
+}
+
+fn notes() -> UrlPath {
+    UrlPath::app("notes").raw("/api/v1/notes")
+}
+
+fn note(id: i64) -> UrlPath {
+    notes().segment(&id.to_string())
+}
+
+fn subject(id: i64) -> String {
+    format!("note {id}")
+}
+
+fn link(cx: &Cx, id: i64) -> Option<String> {
+    cx.link(&format!("/index.php/apps/notes/note/{id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(title: &str, content: &str) -> ApiNote {
+        serde_json::from_value(serde_json::json!({"id": 1, "title": title, "content": content})).unwrap()
+    }
+
+    #[test]
+    fn a_word_in_the_title_counts_more_and_half_of_the_words_must_be_there() {
+        let query = words("Shopping milk, milk");
+        assert_eq!(query, ["milk", "shopping"]);
+        assert_eq!(score(&query, &note("Shopping list", "- milk")), Some(0.5));
+        assert_eq!(score(&query, &note("Shopping milk", "shopping milk")), Some(1.0));
+        assert_eq!(score(&query, &note("List", "MILK")), Some(0.125));
+        assert_eq!(score(&query, &note("List", "bread")), None);
+        assert!(words(" ,; ").is_empty());
+    }
+
+    #[test]
+    fn appended_text_never_turns_the_last_line_into_a_heading() {
+        assert_eq!(appended("a\n", "b"), "a\n\n---\n\nb");
+        assert_eq!(appended(" \n", "b"), "b");
+    }
+}

@@ -1,0 +1,274 @@
+//! Routes of the HTTP side: `/mcp`, health, and a word for people.
+//!
+//! The checks stand in the order of MCP's ladder: path, `Host` and `Origin`, method, bearer token, media type, all by
+//! the head alone; then the body goes to [`mcp::handle`].
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::access::{Access, Denied};
+use super::health::Health;
+use super::origins::Origins;
+use crate::cancel::Cancel;
+use crate::http::{EventSink, EventStream, Handler, Head, Peer, Reply, Request, Response};
+use crate::mcp::{self, Class, Gone, Header, Incoming, MessageSink, ProtocolHeaders};
+use crate::server::Server;
+use crate::tool::Scope;
+
+/// Answers HTTP requests for one server.
+pub struct Front {
+    server: Arc<Server>,
+    access: Access,
+    origins: Origins,
+    health: Health,
+}
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Mcp,
+    /// `/`: MCP for a POST (people forget the path), a word about this server otherwise.
+    Root,
+    Live,
+    Ready,
+    /// Where the reference's SSE transport was.
+    OldSse,
+    Unknown,
+}
+
+impl Route {
+    fn of(path: &str) -> Route {
+        match path {
+            "/mcp" | "/mcp/" => Route::Mcp,
+            "/" => Route::Root,
+            "/health/live" => Route::Live,
+            "/health/ready" => Route::Ready,
+            "/sse" | "/sse/" | "/messages" | "/messages/" => Route::OldSse,
+            _ => Route::Unknown,
+        }
+    }
+
+    fn allow(self) -> &'static str {
+        match self {
+            Route::Mcp => "POST",
+            Route::Root => "GET, HEAD, POST",
+            Route::Live | Route::Ready => "GET, HEAD",
+            Route::OldSse | Route::Unknown => "",
+        }
+    }
+}
+
+impl Front {
+    /// `mode` is the word that health and logs show: `basic` or `oauth`.
+    pub fn new(server: Arc<Server>, access: Access, origins: Origins, mode: &'static str) -> Front {
+        Front { server, access, origins, health: Health::new(mode) }
+    }
+
+    /// The checks that need only the head.
+    fn check(&self, head: &Head) -> Result<(), Response> {
+        let route = Route::of(head.path());
+        match route {
+            Route::OldSse => return Err(problem(404, OLD_SSE)),
+            Route::Unknown => return Err(problem(404, "Nothing is here. The MCP endpoint is /mcp.")),
+            Route::Mcp | Route::Root => self.check_origin(head)?,
+            Route::Live | Route::Ready => {}
+        }
+        let method = head.method.as_str();
+        if method == "OPTIONS" {
+            return Err(Response::empty(204).with("Allow", route.allow()));
+        }
+        if !route.allow().split(", ").any(|allowed| allowed == method) {
+            return Err(problem(405, "This address takes POST requests with one JSON-RPC message.")
+                .with("Allow", route.allow()));
+        }
+        if method == "POST" {
+            self.check_caller(head)?;
+            check_media_type(head)?;
+        }
+        Ok(())
+    }
+
+    fn check_origin(&self, head: &Head) -> Result<(), Response> {
+        // A Unix socket has no address that a page could be rebound to, and proxies send what they like.
+        if let Some(host) = head.headers.get("host")
+            && !matches!(head.peer, Peer::Unix)
+            && !self.origins.host(host)
+        {
+            log::warn!("refused a request: Host is not allowed host={host:?}");
+            return Err(problem(403, FOREIGN_HOST));
+        }
+        if let Some(origin) = head.headers.get("origin")
+            && !self.origins.origin(origin)
+        {
+            log::warn!("refused a request: Origin is not allowed origin={origin:?}");
+            return Err(problem(403, FOREIGN_ORIGIN));
+        }
+        Ok(())
+    }
+
+    fn check_caller(&self, head: &Head) -> Result<(), Response> {
+        self.access.caller(head).map(|_| ()).map_err(|denied: Denied| {
+            log::warn!("refused a request: {} peer={:?}", denied.reason(), head.peer);
+            problem(401, "This server asks for a bearer token in the Authorization header.")
+                .with("WWW-Authenticate", denied.challenge())
+        })
+    }
+
+    fn mcp(&self, request: &Request) -> Reply {
+        let head = &request.head;
+        let Ok(caller) = self.access.caller(head) else {
+            // Checked before the body was read; it cannot have changed since.
+            return problem(401, "This server asks for a bearer token.").into();
+        };
+        let incoming = Incoming {
+            body: &request.body,
+            caller,
+            headers: Some(ProtocolHeaders {
+                version: header(head, "mcp-protocol-version"),
+                method: header(head, "mcp-method"),
+                name: header(head, "mcp-name"),
+            }),
+            accepts_events: accepts_events(head),
+            cancel: Cancel::new(),
+        };
+        match mcp::handle(&self.server, incoming) {
+            mcp::Reply::Answer { body, class } => Response::json(
+                match class {
+                    Class::Ordinary => 200,
+                    Class::Malformed => 400,
+                    Class::UnknownMethod => 404,
+                },
+                body.to_string().into_bytes(),
+            )
+            .into(),
+            mcp::Reply::Accepted => Response::empty(202).into(),
+            mcp::Reply::Stream(job) => {
+                Reply::Events(EventStream::new(move |sink: &EventSink| job(&Messages(sink))))
+            }
+            mcp::Reply::Forbidden { needed } => forbidden(&needed).into(),
+            mcp::Reply::Busy { retry_after_s } => {
+                problem(503, "Too many calls are waiting for Nextcloud. Try again in a moment.")
+                    .with("Retry-After", retry_after_s.to_string())
+                    .into()
+            }
+        }
+    }
+
+    fn respond(&self, request: &Request) -> Reply {
+        match (Route::of(request.head.path()), request.head.method.as_str()) {
+            (Route::Mcp | Route::Root, "POST") => self.mcp(request),
+            (Route::Root, _) => Response::text(200, ABOUT).into(),
+            (Route::Live, _) => json_response(200, &self.health.live()).into(),
+            (Route::Ready, _) => {
+                let (ready, body) = self.health.ready(&self.server);
+                json_response(if ready { 200 } else { 503 }, &body).into()
+            }
+            (route, _) => {
+                problem(405, "This address does not take that method.").with("Allow", route.allow()).into()
+            }
+        }
+    }
+
+    /// Adds what a browser needs to read the answer; only for origins that passed the check.
+    fn with_cors(&self, head: &Head, response: Response) -> Response {
+        let Some(origin) = head.headers.get("origin").filter(|origin| self.origins.origin(origin)) else {
+            return response;
+        };
+        let response = response
+            .with("Access-Control-Allow-Origin", origin)
+            .with("Vary", "Origin")
+            .with("Access-Control-Expose-Headers", "WWW-Authenticate, Mcp-Session-Id, Retry-After");
+        if head.method != "OPTIONS" {
+            return response;
+        }
+        response
+            .with("Access-Control-Allow-Methods", "POST, GET, DELETE, OPTIONS")
+            .with("Access-Control-Allow-Headers", CORS_HEADERS)
+            .with("Access-Control-Max-Age", "7200")
+    }
+}
+
+impl Handler for Front {
+    fn admit(&self, head: &Head) -> Result<(), Response> {
+        self.check(head).map_err(|response| self.with_cors(head, response))
+    }
+
+    fn handle(&self, request: Request) -> Reply {
+        match self.respond(&request) {
+            Reply::Full(response) => Reply::Full(self.with_cors(&request.head, response)),
+            Reply::Events(stream) => match request.head.headers.get("origin") {
+                Some(origin) => {
+                    Reply::Events(stream.with("Access-Control-Allow-Origin", origin).with("Vary", "Origin"))
+                }
+                None => Reply::Events(stream),
+            },
+        }
+    }
+}
+
+const CORS_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, \
+     Mcp-Session-Id, Last-Event-ID";
+const OLD_SSE: &str = "The SSE transport is gone. Use Streamable HTTP: the MCP endpoint is /mcp.";
+const FOREIGN_HOST: &str = "This Host is not allowed. Set NEXTCLOUD_MCP_SERVER_URL to the address that clients use, \
+     or add the host to MCP_ALLOWED_HOSTS.";
+const FOREIGN_ORIGIN: &str = "This Origin is not allowed. Add it to MCP_ALLOWED_ORIGINS if pages of it may use this \
+     server.";
+const ABOUT: &str = concat!(
+    "nextcloud-mcp-server ",
+    env!("CARGO_PKG_VERSION"),
+    "\nThis server lets AI assistants work in a Nextcloud, by the Model Context Protocol.\n\
+     MCP endpoint (Streamable HTTP): /mcp\nHealth: /health/live, /health/ready\n"
+);
+
+/// One event of a stream is one message.
+struct Messages<'a>(&'a EventSink);
+
+impl MessageSink for Messages<'_> {
+    fn send(&self, message: &Value) -> Result<(), Gone> {
+        self.0.send(&message.to_string()).map_err(|_| Gone)
+    }
+
+    fn cancel(&self) -> &Cancel {
+        self.0.cancel()
+    }
+}
+
+fn header<'a>(head: &'a Head, name: &str) -> Header<'a> {
+    let mut values = head.headers.all(name);
+    match (values.next(), values.next()) {
+        (None, _) => Header::Missing,
+        (Some(value), None) => Header::Once(value),
+        (Some(_), Some(_)) => Header::Repeated,
+    }
+}
+
+/// The media type must be JSON, whatever its parameters (MCP 2026-07-28, Streamable HTTP).
+fn check_media_type(head: &Head) -> Result<(), Response> {
+    let media_type = head.headers.get("content-type").and_then(|value| value.split(';').next()).unwrap_or("");
+    if media_type.trim().eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(problem(415, "Send one JSON-RPC message with Content-Type: application/json."))
+}
+
+fn accepts_events(head: &Head) -> bool {
+    head.headers.all("accept").flat_map(|value| value.split(',')).any(|range| {
+        range.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("text/event-stream"))
+    })
+}
+
+/// 403 with the challenge of RFC 6750 §3.1.
+fn forbidden(needed: &[Scope]) -> Response {
+    let scopes = needed.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
+    problem(403, "The token lacks a scope.")
+        .with("WWW-Authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\""))
+}
+
+fn problem(status: u16, text: &str) -> Response {
+    json_response(status, &json!({"error": text}))
+}
+
+fn json_response(status: u16, body: &Value) -> Response {
+    Response::json(status, body.to_string().into_bytes())
+}

@@ -1,0 +1,5 @@
+//! Rules that hold for every tool and resource of the server, and the files that are written from its tables.
+
+mod generated;
+mod rules;
+mod schema;

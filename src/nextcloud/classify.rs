@@ -124,7 +124,7 @@ fn by_exception(status: u16, words: &Words) -> Option<Kind> {
 pub(super) fn detail(head: &ResponseHead, body: &[u8]) -> Option<String> {
     let words = words(head, body);
     let mut message = words.message;
-    for inside in [" when executing: query", ", No 'Authorization:", "(see https://curl"] {
+    for inside in [" when executing: query", ", No 'Authorization:", "(see https://curl", ", called in /"] {
         if let Some(at) = message.find(inside) {
             message.truncate(at);
         }
@@ -510,6 +510,19 @@ mod tests {
         );
         assert_eq!(classify(&head, b"<!DOCTYPE html>", Due::Json), Some(Kind::Maintenance));
         assert_eq!(retry_after_s(&head, &Clock::manual(0)), Some(120));
+    }
+
+    #[test]
+    fn where_nextcloud_is_installed_is_not_told() {
+        let body = sabre(
+            "TypeError",
+            "Argument #1 must be of type Operator, null given, called in /var/www/x.php on line 354",
+        );
+        let head = head(500, &[("content-type", XML)]);
+        assert_eq!(
+            detail(&head, body.as_bytes()).as_deref(),
+            Some("Argument #1 must be of type Operator, null given")
+        );
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub fn advice(kind: Kind) -> &'static str {
             "Do not retry. The person has to check the user name and app password, or sign in again."
         }
         Kind::SessionRequired => {
-            "Do not retry. This app takes no access tokens on this Nextcloud: it works with an app password."
+            "Do not retry. This app takes no access token on this Nextcloud; an app password may work."
         }
         Kind::Forbidden => {
             "The account may not do this, or it does not exist. Check the id or ask its owner."

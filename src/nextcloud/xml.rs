@@ -94,7 +94,8 @@ pub fn proppatch(set: &[(Name<'_>, &str)], remove: &[Name<'_>]) -> String {
 pub struct BasicSearch<'a> {
     /// Properties to return.
     pub select: &'a [Name<'a>],
-    /// Where to begin, below `/remote.php/dav` and percent-encoded: `/files/alice/a%20b`. Sabre decodes it once.
+    /// Where to begin, below `/remote.php/dav` and decoded: `/files/alice/a b`. Nextcloud takes this short form as it
+    /// stands (29.0.6; an encoded one is not found).
     pub scope: &'a str,
     /// `0`, `1` or `infinity`.
     pub depth: &'a str,

@@ -154,7 +154,7 @@ fn page(
     let condition = filter.condition()?;
     let body = xml::basic_search(&xml::BasicSearch {
         select: PROPERTIES,
-        scope: folder.as_str().trim_start_matches("/remote.php/dav"),
+        scope: decode(folder.as_str()).trim_start_matches("/remote.php/dav"),
         depth: "infinity",
         condition: &condition,
         // Some order is needed for pages to fit together. Nextcloud sorts by few properties; of those a name changes

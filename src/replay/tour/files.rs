@@ -74,7 +74,7 @@ impl Files {
             "PROPFIND" if in_files => {
                 let found = self.listed(&place.path, request.header("Depth").unwrap_or("infinity"));
                 if found.is_empty() {
-                    return Some(missing(request, place, 404));
+                    return Some(missing(request, place));
                 }
                 let wanted = root.and_then(|root| child(root, "prop")).map(names);
                 Some(multistatus(&found, wanted.as_deref()))
@@ -173,11 +173,14 @@ impl Resource {
             }
             _ => {}
         }
-        let Some(property) = child(condition, "prop").and_then(|prop| prop.first_element_child()) else {
+        let Some(name) = child(condition, "prop").and_then(|prop| prop.first_element_child()).map(name_of)
+        else {
             return false;
         };
+        // What a resource does not have compares with nothing, as NULL does in SQL.
+        let Some(property) = self.property(&name.namespace, &name.local) else { return false };
         let literal = child(condition, "literal").and_then(|l| l.text()).unwrap_or_default();
-        let value = self.text_of(&name_of(property).namespace, property.tag_name().name());
+        let value = property.text.as_str();
         let order = compare(value, literal);
         match operator {
             "eq" => order == Ordering::Equal,

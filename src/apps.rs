@@ -1,8 +1,10 @@
 //! One file per Nextcloud app. An app opens no connection, reads no environment and knows no other app.
 
+mod files;
+mod notes;
+mod server;
+
 use crate::tool::App;
 
 /// Every app, in the order in which its tools are listed.
-mod notes;
-
-pub const ALL: &[&App] = &[&notes::APP];
+pub const ALL: &[&App] = &[&notes::APP, &files::APP, &server::APP];

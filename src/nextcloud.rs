@@ -153,3 +153,6 @@ impl Call {
         self.deadline.saturating_sub(clock.monotonic())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -69,7 +69,8 @@ impl EventSink {
         Ok(())
     }
 
-    /// Whether the client has gone: whatever is still being done for it can be abandoned.
+    /// Whether the client has gone: whatever is still being done for it can be abandoned. One that has closed only its
+    /// sending side counts as gone.
     pub fn is_gone(&self) -> bool {
         self.line.gone.is_cancelled()
     }

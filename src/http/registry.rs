@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::stream::Stream;
 
+/// How long a newcomer may have to wait for threads that are about to end.
+const LAG: Duration = Duration::from_millis(100);
+
 pub(super) struct Registry {
     connections_max: usize,
     state: Mutex<State>,
@@ -47,8 +50,12 @@ impl Registry {
 
     /// Registers a connection. At the cap the one idle longest has to go for it; `None` if none is idle.
     pub fn enter(self: &Arc<Self>, stream: Arc<Stream>) -> Option<Ticket> {
-        let mut state = self.lock();
-        if state.stopping || !state.make_room(self.connections_max) {
+        // Threads of connections just closed are bounded too: when they lag behind, newcomers come in at their pace.
+        let threads_max = self.connections_max.saturating_mul(2);
+        let crowded = |state: &mut State| state.entries.len() >= threads_max;
+        let wait = self.left.wait_timeout_while(self.lock(), LAG, crowded);
+        let mut state = wait.unwrap_or_else(PoisonError::into_inner).0;
+        if state.stopping || crowded(&mut state) || !state.make_room(self.connections_max) {
             return None;
         }
         let id = state.next_id;
@@ -91,10 +98,6 @@ impl State {
     fn make_room(&mut self, connections_max: usize) -> bool {
         if self.entries.len() < connections_max {
             return true;
-        }
-        // Threads of connections just closed are bounded too, should they be slow to notice.
-        if self.entries.len() >= connections_max.saturating_mul(2) {
-            return false;
         }
         if self.entries.values().filter(|entry| !entry.closing).count() < connections_max {
             return true;

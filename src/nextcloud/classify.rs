@@ -124,7 +124,7 @@ fn by_exception(status: u16, words: &Words) -> Option<Kind> {
 pub(super) fn detail(head: &ResponseHead, body: &[u8]) -> Option<String> {
     let words = words(head, body);
     let mut message = words.message;
-    for inside in [" when executing: query", ", No 'Authorization:", "(see https://curl"] {
+    for inside in [" when executing: query", ", No 'Authorization:", "(see https://curl", ", called in /"] {
         if let Some(at) = message.find(inside) {
             message.truncate(at);
         }
@@ -303,6 +303,14 @@ mod tests {
                 r#"{"ocs":{"meta":{"status":"failure","statuscode":998,"message":""},"data":[]}}"#,
                 Kind::NotFound,
                 None,
+            ),
+            (
+                404,
+                "text/xml; charset=UTF-8",
+                "<?xml version=\"1.0\"?>\n<ocs>\n <meta>\n  <status>failure</status>\n  <statuscode>404</statuscode>\n  \
+                 <message>Invalid query, please check the syntax.</message>\n </meta>\n <data/>\n</ocs>\n",
+                Kind::NotFound,
+                Some("Invalid query, please check the syntax."),
             ),
             (404, JSON, r#""File not found: 999999""#, Kind::NotFound, Some("File not found: 999999")),
             (404, JSON, "999999", Kind::NotFound, None),
@@ -502,6 +510,19 @@ mod tests {
         );
         assert_eq!(classify(&head, b"<!DOCTYPE html>", Due::Json), Some(Kind::Maintenance));
         assert_eq!(retry_after_s(&head, &Clock::manual(0)), Some(120));
+    }
+
+    #[test]
+    fn where_nextcloud_is_installed_is_not_told() {
+        let body = sabre(
+            "TypeError",
+            "Argument #1 must be of type Operator, null given, called in /var/www/x.php on line 354",
+        );
+        let head = head(500, &[("content-type", XML)]);
+        assert_eq!(
+            detail(&head, body.as_bytes()).as_deref(),
+            Some("Argument #1 must be of type Operator, null given")
+        );
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub fn advice(kind: Kind) -> &'static str {
             "Do not retry. The person has to check the user name and app password, or sign in again."
         }
         Kind::SessionRequired => {
-            "Do not retry. This app takes no access tokens on this Nextcloud: it works with an app password."
+            "Do not retry. This app takes no access token on this Nextcloud; an app password may work."
         }
         Kind::Forbidden => {
             "The account may not do this, or it does not exist. Check the id or ask its owner."
@@ -201,6 +201,14 @@ impl Error {
         self
     }
 
+    /// Names what failed, unless that is said already: `note 7`, `file "/docs/a.txt"`.
+    pub fn about(mut self, subject: impl Into<String>) -> Error {
+        if self.subject.is_none() {
+            self.subject = clean(&subject.into());
+        }
+        self
+    }
+
     /// Adds the reason in plain words; it is cleaned and shortened.
     pub fn because(mut self, detail: impl AsRef<str>) -> Error {
         self.detail = clean(detail.as_ref());
@@ -296,12 +304,7 @@ pub trait Subject {
 
 impl<T> Subject for Result<T, Error> {
     fn of(self, subject: impl Into<String>) -> Self {
-        self.map_err(|mut error| {
-            if error.subject.is_none() {
-                error.subject = clean(&subject.into());
-            }
-            error
-        })
+        self.map_err(|error| error.about(subject))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use ureq::http::{self, HeaderValue, Uri};
@@ -106,6 +107,9 @@ impl Client<'_> {
         let sent_at = self.nextcloud.clock.monotonic();
         let (wire, showed_cookies) = self.wire(request, target)?;
         let answer = self.transmit(request, wire, left, attempts.fresh).map_err(|error| {
+            if let Err(stopping) = self.still_wanted(request) {
+                return Failed::Final(stopping);
+            }
             let failure = network::failure(&error, request.label());
             if network::is_stale(&error) { Failed::Gone(failure) } else { Failed::Final(failure) }
         })?;
@@ -273,7 +277,10 @@ impl Client<'_> {
             let n = match reader.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(n) => n,
-                Err(error) => return Err(network::body_failure(error, request.label())),
+                Err(error) => {
+                    self.still_wanted(request)?;
+                    return Err(network::body_failure(error, request.label()));
+                }
             };
             bytes += n as u64;
             if limit.is_some_and(|limit| bytes > limit) {
@@ -326,8 +333,11 @@ impl Client<'_> {
         same.then(|| uri.path_and_query().map(|target| target.to_string()))?
     }
 
-    /// What is left of the call's time; fails if it is over or cancelled.
+    /// What is left of the call's time; fails if it is over or cancelled, or the program stops.
     pub(super) fn still_wanted(&self, request: &Request) -> Result<Duration, Error> {
+        if self.nextcloud.stopped.load(Ordering::Acquire) {
+            return Err(Error::new(Kind::Cancelled, request.label()).because("the program is stopping"));
+        }
         if self.call.cancel.is_cancelled() {
             return Err(Error::new(Kind::Cancelled, request.label()));
         }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, mpsc};
 
 use nextcloud_mcp_server::http::{EventSink, EventStream, Gone, Limits, Reply, Request, Response};
 
-use crate::wire::{Client, PATIENCE, Site, eventually, quick, serve};
+use crate::wire::{Client, PATIENCE, Site, eventually, patient, serve};
 
 const GET: &str = "GET /events HTTP/1.1\r\nHost: h\r\n\r\n";
 
@@ -47,7 +47,7 @@ fn w12_each_event_arrives_when_it_is_sent() {
             sink.send(data).expect("the client is there");
         }
     });
-    let server = serve(quick(), site);
+    let server = serve(Limits { heartbeat_ms: 20, ..patient() }, site);
     let mut client = Client::connect(&server);
     client.send(GET);
     let answer = client.answer();
@@ -70,7 +70,7 @@ fn w12_each_event_arrives_when_it_is_sent() {
 #[test]
 fn many_events_arrive_in_order() {
     let server = serve(
-        quick(),
+        patient(),
         events(|sink| (0..1_000).for_each(|n| sink.send(&n.to_string()).expect("the client is there"))),
     );
     let mut client = Client::connect(&server);
@@ -89,7 +89,7 @@ fn a_silent_stream_shows_signs_of_life() {
     let job = move |_: &EventSink| {
         let _ = wait.lock().expect("no panic").recv();
     };
-    let server = serve(Limits { heartbeat_ms: 10, ..quick() }, events(job));
+    let server = serve(Limits { heartbeat_ms: 10, ..patient() }, events(job));
     let mut client = Client::connect(&server);
     client.send(GET);
     client.answer();
@@ -108,7 +108,7 @@ fn w14_a_job_learns_at_once_that_its_client_has_gone() {
         eventually("the client is gone", || sink.is_gone());
         let _ = tell.lock().expect("no panic").send(sink.send("too late"));
     };
-    let server = serve(Limits { heartbeat_ms: 60_000, ..quick() }, events(job));
+    let server = serve(patient(), events(job));
     for pipelined in ["", "GET / HTTP/1.1\r\nHost: h\r\n\r\n"] {
         let mut client = Client::connect(&server);
         client.send(GET);
@@ -130,7 +130,7 @@ fn w4_a_job_whose_client_does_not_read_is_let_go() {
         while sink.send(&data).is_ok() {}
         let _ = tell.lock().expect("no panic").send(sink.is_gone());
     };
-    let server = serve(quick(), events(job));
+    let server = serve(Limits { write_ms: 100, ..patient() }, events(job));
     let mut client = Client::connect(&server);
     client.send(GET);
     assert_eq!(told.recv_timeout(PATIENCE), Ok(true));
@@ -143,7 +143,7 @@ fn a_panicking_job_breaks_its_stream_off_and_nothing_else() {
         sink.send("first").expect("the client is there");
         panic!("on purpose");
     };
-    let server = serve(Limits { heartbeat_ms: 60_000, ..quick() }, events(job));
+    let server = serve(patient(), events(job));
     let mut client = Client::connect(&server);
     client.send(GET);
     client.answer();
@@ -156,7 +156,7 @@ fn a_panicking_job_breaks_its_stream_off_and_nothing_else() {
 
 #[test]
 fn http_1_0_finds_the_end_of_the_stream_by_the_end_of_the_connection() {
-    let server = serve(quick(), events(|sink| sink.send("only").expect("the client is there")));
+    let server = serve(patient(), events(|sink| sink.send("only").expect("the client is there")));
     let mut client = Client::connect(&server);
     client.send("GET /events HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
     let answer = client.answer();
@@ -166,7 +166,7 @@ fn http_1_0_finds_the_end_of_the_stream_by_the_end_of_the_connection() {
 
 #[test]
 fn head_does_not_run_the_job() {
-    let server = serve(quick(), events(|_| panic!("not to be run")));
+    let server = serve(patient(), events(|_| panic!("not to be run")));
     let mut client = Client::connect(&server);
     client.send("HEAD /events HTTP/1.1\r\nHost: h\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n");
     let answer = client.try_answer(true).expect("an answer");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use nextcloud_mcp_server::http::{Limits, Response};
 
-use crate::wire::{Client, PATIENCE, Site, eventually, is_served, quick, serve};
+use crate::wire::{Client, PATIENCE, Site, eventually, is_served, patient, serve};
 
 #[test]
 fn f1_a_huge_content_length_costs_nothing() {
@@ -17,7 +17,7 @@ fn f1_a_huge_content_length_costs_nothing() {
         "/closed" => Err(Response::empty(401)),
         _ => Ok(()),
     });
-    let server = serve(quick(), site);
+    let server = serve(patient(), site);
     for length in ["60000000000", "1000000000000", "9223372036854775807", "9223372036854775808", "1e23"]
         .map(|length| length.replace("1e23", "100000000000000000000000"))
     {
@@ -32,7 +32,7 @@ fn f1_a_huge_content_length_costs_nothing() {
 
 #[test]
 fn f2_http_2_is_refused_and_leaves_nothing_behind() {
-    let server = serve(quick(), Site::echo());
+    let server = serve(patient(), Site::echo());
     for head in ["GET / HTTP/2.0\r\nHost: h\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
         let mut clients: Vec<Client> = (0..15).map(|_| Client::connect(&server)).collect();
         for client in &mut clients {
@@ -49,7 +49,7 @@ fn f2_http_2_is_refused_and_leaves_nothing_behind() {
 #[test]
 #[ignore = "not a test: the other process of f3"]
 fn server_in_a_process_of_its_own() {
-    let server = serve(Limits { idle_ms: 60_000, ..quick() }, Site::echo());
+    let server = serve(patient(), Site::echo());
     println!("\nport={}", server.local_addr().expect("TCP").port());
     let _ = std::io::stdin().read_line(&mut String::new());
     server.stop();
@@ -114,7 +114,7 @@ fn w1_no_connection_of_a_burst_starves() {
 
 #[test]
 fn w2_slow_bodies_hold_nobody_up_and_end_at_their_deadline() {
-    let server = serve(quick(), Site::echo());
+    let server = serve(Limits { body_ms: 100, ..patient() }, Site::echo());
     let mut slow: Vec<Client> = (0..20).map(|_| Client::connect(&server)).collect();
     for client in &mut slow {
         client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5000\r\n\r\nabc");
@@ -132,7 +132,7 @@ fn w3_a_body_that_is_refused_is_not_waited_for() {
         "/alive" => Ok(()),
         _ => Err(Response::empty(413)),
     });
-    let server = serve(Limits { body_ms: 60_000, ..quick() }, site);
+    let server = serve(patient(), site);
     let mut early: Vec<Client> = (0..20).map(|_| Client::connect(&server)).collect();
     for client in &mut early {
         client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n");
@@ -150,7 +150,7 @@ fn w4_clients_that_do_not_read_are_cut_at_the_write_deadline() {
         "/large" => Response::new(200, "text/plain", vec![b'a'; 20_000_000]),
         _ => Response::empty(200),
     });
-    let server = serve(quick(), site);
+    let server = serve(Limits { write_ms: 100, ..patient() }, site);
     let mut clients: Vec<Client> = (0..4).map(|_| Client::connect(&server)).collect();
     for client in &mut clients {
         client.send("GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -161,7 +161,7 @@ fn w4_clients_that_do_not_read_are_cut_at_the_write_deadline() {
 
 #[test]
 fn w5_an_upgrade_that_is_not_offered_is_ignored() {
-    let server = serve(quick(), Site::echo());
+    let server = serve(patient(), Site::echo());
     let mut client = Client::connect(&server);
     for _ in 0..2 {
         client.send("POST /u HTTP/1.1\r\nHost: h\r\nConnection: upgrade\r\nUpgrade: x\r\nContent-Length: 3\r\n\r\nabc");
@@ -179,7 +179,7 @@ fn w6_a_panic_is_answered_with_500_and_ends_that_connection_only() {
         "/admit" => panic!("on purpose"),
         _ => Ok(()),
     });
-    let server = serve(quick(), site);
+    let server = serve(patient(), site);
     let mut other = Client::connect(&server);
     for path in ["/panic", "/admit"] {
         let mut client = Client::connect(&server);
@@ -192,7 +192,7 @@ fn w6_a_panic_is_answered_with_500_and_ends_that_connection_only() {
 
 #[test]
 fn w7_slow_heads_end_at_their_deadline_however_they_trickle() {
-    let server = serve(Limits { idle_ms: 60_000, ..quick() }, Site::echo());
+    let server = serve(Limits { head_ms: 300, ..patient() }, Site::echo());
     let mut slow: Vec<Client> = (0..50).map(|_| Client::connect(&server)).collect();
     for client in &mut slow {
         client.send("GET / HTTP/1.1\r\nHost: h\r\n");
@@ -210,7 +210,7 @@ fn w7_slow_heads_end_at_their_deadline_however_they_trickle() {
 
 #[test]
 fn w8_heads_without_end_are_refused_early() {
-    let server = serve(quick(), Site::echo());
+    let server = serve(patient(), Site::echo());
     for start in ["GET / HTTP/1.1\r\nHost: h\r\nX: ", "GET /", "POST", "GET / HTTP/1.1\r\nHost: h\r\n"] {
         let mut client = Client::connect(&server);
         client.send(start);
@@ -226,7 +226,7 @@ fn w8_heads_without_end_are_refused_early() {
 
 #[test]
 fn w8_bodies_without_end_are_refused_early() {
-    let server = serve(Limits { body_ms: 60_000, ..quick() }, Site::echo());
+    let server = serve(patient(), Site::echo());
     for (start, piece, expected) in [
         ("", "0", 400),
         ("1;", "e", 400),
@@ -250,7 +250,7 @@ fn w8_answers_that_are_not_read_stop_the_requests() {
         count.fetch_add(1, Ordering::Relaxed);
         Response::new(200, "text/plain", vec![b'a'; 65_536])
     });
-    let server = serve(quick(), site);
+    let server = serve(Limits { write_ms: 100, ..patient() }, site);
     let client = Client::connect(&server);
     let request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     let sent = client.flood(request, 64 << 20).join().expect("no panic");
@@ -264,7 +264,7 @@ fn w14_a_client_gone_does_no_harm_to_the_request_it_left() {
     let (go, wait) = mpsc::channel::<()>();
     let wait = Mutex::new(wait);
     let server = serve(
-        quick(),
+        patient(),
         Site::new(move |request| {
             if request.head.path() == "/slow" {
                 let _ = wait.lock().expect("no panic").recv();
@@ -283,7 +283,7 @@ fn w14_a_client_gone_does_no_harm_to_the_request_it_left() {
 
 #[test]
 fn w16_idle_connections_beyond_the_cap_make_room_for_new_ones() {
-    let server = serve(Limits { connections_max: 32, idle_ms: 60_000, ..quick() }, Site::echo());
+    let server = serve(Limits { connections_max: 32, ..patient() }, Site::echo());
     let mut idle: Vec<Client> = (0..150).map(|_| Client::connect(&server)).collect();
     assert!(is_served(&server));
     eventually("no more than the cap", || server.connections() <= 32);

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use nextcloud_mcp_server::http::Response;
 
-use crate::wire::{Client, Site, quick, serve};
+use crate::wire::{Client, Site, patient, serve};
 
 /// Sends the bytes and gives the status of the only answer, after which the connection ends; and what was carried out.
 fn refused(requests: &[(String, u16)]) -> Vec<String> {
@@ -14,7 +14,7 @@ fn refused(requests: &[(String, u16)]) -> Vec<String> {
         log.lock().expect("no panic").push(request.head.target.clone());
         Response::empty(200)
     });
-    let server = serve(quick(), site);
+    let server = serve(patient(), site);
     for (bytes, expected) in requests {
         let mut client = Client::connect(&server);
         client.send(bytes);
@@ -58,7 +58,7 @@ fn w9_an_early_answer_never_lets_the_body_be_carried_out() {
         Response::empty(200)
     })
     .admit(|head| if head.method == "POST" { Err(Response::empty(401)) } else { Ok(()) });
-    let server = serve(quick(), site);
+    let server = serve(patient(), site);
     let smuggled = "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n";
     let whole = smuggled.len();
     for fields in [
@@ -82,7 +82,7 @@ fn w9_an_early_answer_never_lets_the_body_be_carried_out() {
 #[test]
 fn w10_a_header_cannot_split_the_response() {
     let server = serve(
-        quick(),
+        patient(),
         Site::new(|_| Response::text(200, "secret").with("X-A", "a\r\nX-Injected: yes\r\n\r\nbody")),
     );
     let mut client = Client::connect(&server);

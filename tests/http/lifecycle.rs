@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use nextcloud_mcp_server::http::{EventStream, Limits, Reply, Request, Response};
 
-use crate::wire::{Client, PATIENCE, Site, eventually, quick, serve};
+use crate::wire::{Client, PATIENCE, Site, eventually, is_served, patient, serve};
 
 /// `/slow` says that it runs and then waits to be let go.
 fn slow() -> (Site, mpsc::Receiver<()>, mpsc::Sender<()>) {
@@ -26,13 +26,17 @@ fn slow() -> (Site, mpsc::Receiver<()>, mpsc::Sender<()>) {
 #[test]
 fn at_the_cap_a_newcomer_is_turned_away_only_if_all_are_busy() {
     let (site, running, go) = slow();
-    let server = serve(Limits { connections_max: 1, idle_ms: 60_000, ..quick() }, site);
+    let server = serve(Limits { connections_max: 1, ..patient() }, site);
     let mut half = Client::connect(&server);
     half.send("GET / HTTP/1.1\r\n");
+    let mut bodiless = Client::connect(&server);
+    bodiless.send("POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n");
+    assert_eq!(bodiless.answer().status, 100);
+    assert_eq!(half.rest(), b"", "half a head counts as idle");
     let mut busy = Client::connect(&server);
     busy.send("GET /slow HTTP/1.1\r\nHost: h\r\n\r\n");
     running.recv_timeout(PATIENCE).expect("the request runs");
-    assert_eq!(half.rest(), b"", "half a request counts as idle");
+    assert_eq!(bodiless.rest(), b"", "a head without its body counts as idle");
 
     let mut newcomer = Client::connect(&server);
     let refused = newcomer.last_answer();
@@ -40,16 +44,14 @@ fn at_the_cap_a_newcomer_is_turned_away_only_if_all_are_busy() {
     go.send(()).expect("the handler waits");
     assert_eq!(busy.answer().text(), "done");
 
-    let mut next = Client::connect(&server);
-    next.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-    assert_eq!(next.answer().status, 200);
+    eventually("it counts as idle once its answer is written", || is_served(&server));
     assert_eq!(busy.rest(), b"");
 }
 
 #[test]
 fn all_bodies_being_read_or_handled_have_a_limit_together() {
     let (site, running, go) = slow();
-    let server = serve(Limits { bodies_bytes_max: 1_000, ..quick() }, site);
+    let server = serve(Limits { bodies_bytes_max: 1_000, ..patient() }, site);
     let post = |path: &str| {
         let mut client = Client::connect(&server);
         let body = "a".repeat(900);
@@ -68,7 +70,7 @@ fn all_bodies_being_read_or_handled_have_a_limit_together() {
 #[test]
 fn w15_stopping_lets_running_requests_end_and_nothing_begin() {
     let (site, running, go) = slow();
-    let server = serve(Limits { idle_ms: 60_000, head_ms: 60_000, ..quick() }, site);
+    let server = serve(patient(), site);
     let address = server.local_addr().expect("TCP");
     let mut idle = Client::connect(&server);
     idle.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -102,7 +104,7 @@ fn stopping_does_not_wait_for_ever() {
             let _ = tell.lock().expect("no panic").send(());
         }))
     });
-    let server = serve(Limits { stop_ms: 30, ..quick() }, site);
+    let server = serve(Limits { stop_ms: 30, ..patient() }, site);
     let mut client = Client::connect(&server);
     client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
     client.answer();
@@ -113,7 +115,7 @@ fn stopping_does_not_wait_for_ever() {
 
 #[test]
 fn dropping_the_server_ends_it_too() {
-    let server = serve(Limits { idle_ms: 60_000, ..quick() }, Site::echo());
+    let server = serve(patient(), Site::echo());
     let address = server.local_addr().expect("TCP");
     let mut client = Client::connect(&server);
     client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");

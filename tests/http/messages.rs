@@ -2,11 +2,11 @@
 
 use nextcloud_mcp_server::http::{Handler, Head, Limits, Peer, Reply, Request, Response};
 
-use crate::wire::{Client, Site, quick, serve};
+use crate::wire::{Client, Site, patient, serve};
 
 #[test]
 fn keep_alive_serves_one_request_after_the_other() {
-    let server = serve(quick(), Site::echo());
+    let server = serve(patient(), Site::echo());
     let mut client = Client::connect(&server);
     for n in 0..5 {
         let body = format!("body {n}");
@@ -22,7 +22,7 @@ fn keep_alive_serves_one_request_after_the_other() {
 
 #[test]
 fn a_request_may_arrive_byte_by_byte() {
-    let server = serve(Limits { head_ms: 5_000, body_ms: 5_000, ..quick() }, Site::echo());
+    let server = serve(patient(), Site::echo());
     let mut client = Client::connect(&server);
     for part in
         "\r\nPOST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc".split_inclusive(|_: char| true)
@@ -34,7 +34,7 @@ fn a_request_may_arrive_byte_by_byte() {
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {
-    let server = serve(quick(), Site::echo());
+    let server = serve(patient(), Site::echo());
     let mut client = Client::connect(&server);
     client.send(concat!(
         "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc",
@@ -51,7 +51,7 @@ fn pipelined_requests_are_answered_in_order() {
 
 #[test]
 fn chunks_with_extensions_and_trailers_are_put_together() {
-    let server = serve(quick(), Site::echo());
+    let server = serve(patient(), Site::echo());
     let mut client = Client::connect(&server);
     for _ in 0..2 {
         client.send("POST /c HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: A\r\n\r\n");
@@ -62,7 +62,7 @@ fn chunks_with_extensions_and_trailers_are_put_together() {
 
 #[test]
 fn head_gets_the_length_but_not_the_body() {
-    let server = serve(quick(), Site::echo());
+    let server = serve(patient(), Site::echo());
     let mut client = Client::connect(&server);
     client.send("HEAD /h HTTP/1.1\r\nHost: h\r\n\r\nGET /g HTTP/1.1\r\nHost: h\r\n\r\n");
     let answer = client.try_answer(true).expect("an answer");
@@ -73,7 +73,7 @@ fn head_gets_the_length_but_not_the_body() {
 #[test]
 fn answers_without_a_body_say_so() {
     let server = serve(
-        quick(),
+        patient(),
         Site::new(|request| Response::empty(request.head.path()[1..].parse().expect("a status"))),
     );
     let mut client = Client::connect(&server);
@@ -87,7 +87,7 @@ fn answers_without_a_body_say_so() {
 
 #[test]
 fn http_1_0_connections_end_unless_the_client_asks() {
-    let server = serve(quick(), Site::echo());
+    let server = serve(patient(), Site::echo());
     let mut client = Client::connect(&server);
     client.send("POST /a HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\nx");
     let answer = client.answer();
@@ -102,7 +102,7 @@ fn either_side_may_close_the_connection() {
         "/server" => Response::empty(200).with("Connection", "close"),
         _ => Response::empty(200),
     });
-    let server = serve(quick(), site);
+    let server = serve(patient(), site);
     for request in
         ["GET /server HTTP/1.1\r\nHost: h\r\n\r\n", "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"]
     {
@@ -123,7 +123,7 @@ fn continue_is_sent_when_the_body_is_wanted_and_not_before() {
         "/closed" => Err(Response::empty(401).with("WWW-Authenticate", "Bearer")),
         _ => Ok(()),
     });
-    let server = serve(Limits { body_bytes_max: 10, ..quick() }, site);
+    let server = serve(Limits { body_bytes_max: 10, ..patient() }, site);
     let head = |path: &str, expect: &str, length: usize| {
         format!("POST {path} HTTP/1.1\r\nHost: h\r\nExpect: {expect}\r\nContent-Length: {length}\r\n\r\n")
     };
@@ -149,7 +149,7 @@ fn continue_is_sent_when_the_body_is_wanted_and_not_before() {
 
 #[test]
 fn refusing_by_the_head_comes_before_refusing_the_size() {
-    let server = serve(quick(), Site::echo().admit(|_| Err(Response::empty(401))));
+    let server = serve(patient(), Site::echo().admit(|_| Err(Response::empty(401))));
     let mut client = Client::connect(&server);
     client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999\r\n\r\n");
     assert_eq!(client.last_answer().status, 401);
@@ -157,7 +157,7 @@ fn refusing_by_the_head_comes_before_refusing_the_size() {
 
 #[test]
 fn an_early_answer_keeps_the_connection_if_the_body_is_small_and_there() {
-    let server = serve(quick(), Site::echo().admit(|_| Err(Response::text(401, "who?"))));
+    let server = serve(patient(), Site::echo().admit(|_| Err(Response::text(401, "who?"))));
     let mut client = Client::connect(&server);
     for framing in
         ["Content-Length: 3\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "\r\n"]
@@ -170,7 +170,7 @@ fn an_early_answer_keeps_the_connection_if_the_body_is_small_and_there() {
 
 #[test]
 fn a_413_arrives_although_the_client_is_still_sending() {
-    let server = serve(Limits { linger_ms: 500, ..quick() }, Site::echo());
+    let server = serve(patient(), Site::echo());
     let mut client = Client::connect(&server);
     client.send("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 60000000\r\n\r\n");
     let sent = client.flood("a", 60_000_000);
@@ -179,10 +179,22 @@ fn a_413_arrives_although_the_client_is_still_sending() {
 }
 
 #[test]
-fn a_body_of_exactly_the_limit_is_taken() {
-    let server = serve(quick(), Site::new(|request| Response::text(200, request.body.len().to_string())));
+fn a_connection_is_closed_and_not_reset_after_an_early_answer() {
+    let server =
+        serve(Limits { linger_ms: 5_000, ..patient() }, Site::echo().admit(|_| Err(Response::empty(401))));
     let mut client = Client::connect(&server);
-    let limit = quick().body_bytes_max;
+    let body = "a".repeat(50_000);
+    client.send(&format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n{body}"));
+    assert_eq!(client.answer().status, 401);
+    let end = std::io::Read::read(&mut client.stream, &mut [0]).map_err(|error| error.kind());
+    assert_eq!(end, Ok(0), "a reset might have taken the answer with it");
+}
+
+#[test]
+fn a_body_of_exactly_the_limit_is_taken() {
+    let server = serve(patient(), Site::new(|request| Response::text(200, request.body.len().to_string())));
+    let mut client = Client::connect(&server);
+    let limit = patient().body_bytes_max;
     client
         .send(&format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {limit}\r\n\r\n{}", "a".repeat(limit)));
     assert_eq!(client.answer().text(), limit.to_string());
@@ -204,7 +216,7 @@ fn a_handler_may_allow_smaller_bodies_than_the_listener() {
             Response::empty(200).into()
         }
     }
-    let server = serve(quick(), Small);
+    let server = serve(patient(), Small);
     for (request, expected) in [
         ("/small HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nabcd", 413),
         ("/small HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n", 413),
@@ -223,7 +235,7 @@ fn the_handler_sees_headers_and_peer() {
         assert!(matches!(request.head.peer, Peer::Ip(address) if address.ip().is_loopback()));
         Response::text(200, request.head.headers.all("x-a").collect::<Vec<_>>().join("|"))
     });
-    let server = serve(quick(), site);
+    let server = serve(patient(), site);
     let mut client = Client::connect(&server);
     client.send("GET / HTTP/1.1\r\nhost: h\r\nX-A:1 \r\nx-a:\t2\r\n\r\n");
     assert_eq!(client.answer().text(), "1|2");
@@ -231,7 +243,7 @@ fn the_handler_sees_headers_and_peer() {
 
 #[test]
 fn an_idle_connection_ends_without_a_word() {
-    let server = serve(Limits { idle_ms: 30, ..quick() }, Site::echo());
+    let server = serve(Limits { idle_ms: 30, ..patient() }, Site::echo());
     let mut fresh = Client::connect(&server);
     assert_eq!(fresh.rest(), b"");
     let mut used = Client::connect(&server);

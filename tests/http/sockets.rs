@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use nextcloud_mcp_server::http::{Activation, Listener, Notifier, Peer, Response, Server, watchdog_interval};
 
-use crate::wire::{Site, quick};
+use crate::wire::{Site, patient};
 
 /// A directory of its own for each test, removed at the end.
 struct Scratch(PathBuf);
@@ -54,7 +54,7 @@ fn peer_site() -> Arc<Site> {
 fn a_unix_socket_is_served_and_removed_at_the_end() {
     let scratch = Scratch::new("served");
     let listener = Listener::bind_unix(scratch.socket()).expect("a socket");
-    let server = Server::start(listener, quick(), peer_site()).expect("a server");
+    let server = Server::start(listener, patient(), peer_site()).expect("a server");
     assert_eq!(server.local_addr(), None);
     let mode = std::fs::metadata(scratch.socket()).expect("the socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
@@ -94,7 +94,7 @@ fn activated_process() {
     let names: Vec<String> = listeners.iter().map(|(name, _)| name.clone()).collect();
     let servers: Vec<Server> = listeners
         .into_iter()
-        .map(|(_, listener)| Server::start(listener, quick(), peer_site()).expect("a server"))
+        .map(|(_, listener)| Server::start(listener, patient(), peer_site()).expect("a server"))
         .collect();
     println!("\nnames={}", names.join(","));
     let _ = std::io::stdin().read_line(&mut String::new());

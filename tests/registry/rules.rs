@@ -69,8 +69,9 @@ fn resource_faults(resource: &'static Resource) -> Vec<String> {
     if resource.name.is_empty() {
         faults.push("no name".into());
     }
-    if !resource.uri.starts_with("nc://") {
-        faults.push("the URI does not start with nc://".into());
+    // The last two are the reference's, whose clients know them.
+    if !["nc://", "notes://", "cookbook://"].iter().any(|scheme| resource.uri.starts_with(scheme)) {
+        faults.push("the URI has another scheme than nc:".into());
     }
     let variable = |segment: &str| {
         segment

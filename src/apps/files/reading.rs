@@ -1,0 +1,261 @@
+//! Reading a file, whole or in parts, without ever holding more than a piece of it.
+
+use serde_json::json;
+
+use super::subject;
+use crate::nextcloud::{Kind, Request, Slice, Subject, encode};
+use crate::record;
+use crate::schema::{Count, DavPath};
+use crate::tool::{Content, Cx, IntoOutput, Output, Success, ToolError};
+use crate::{choice, params};
+
+/// Bytes of a piece where the caller does not say: fits a model's context.
+const PIECE_BYTES: u64 = 64 * 1024;
+/// Largest image that is shown, in bytes; some clients refuse larger ones.
+const IMAGE_BYTES_MAX: u64 = 2 << 20;
+/// Largest other file that comes whole without being asked for by length.
+const BLOB_BYTES_MAX: u64 = 512 * 1024;
+/// A character of UTF-8 has at most four bytes, so a piece may have to give back three.
+const CHARACTER_BYTES_MAX: usize = 4;
+
+choice! {
+    /// The reference's modes; documents are not converted here, so all read the same.
+    pub(super) enum ParseDocument { Auto = "auto", Markdown = "markdown", Raw = "raw" }
+}
+
+params! {
+    pub(super) struct ReadFile {
+        path: DavPath,
+        /// First byte to read.
+        offset: u64 = 0_u64,
+        /// Bytes to read at most; 65536 if left out, images whole.
+        length: Option<Count<1, 1_048_576>>,
+        /// Accepted for older prompts; nothing is converted.
+        parse_document: Option<ParseDocument>,
+    }
+}
+
+record! {
+    pub(super) struct TextFile {
+        path: String,
+        content: String,
+        content_type: String,
+        /// Bytes of the whole file.
+        size: i64,
+        encoding: String,
+        /// First byte of this piece.
+        offset: Option<i64>,
+        /// Where to go on; absent at the end.
+        next_offset: Option<i64>,
+        hint: Option<String>,
+        /// For a write with `if_match`.
+        etag: Option<String>,
+        last_modified: Option<String>,
+    }
+}
+
+/// GET with `Range` (RFC 9110 §14.2).
+pub(super) fn read_file(cx: &Cx, p: ReadFile) -> Result<Output, ToolError> {
+    if p.path.is_root() {
+        return Err(is_folder(&p.path));
+    }
+    let length = p.length.map_or(PIECE_BYTES, |length| length.get() as u64);
+    let piece = get(cx, &p.path, p.offset, length)?;
+    // A folder answers 200 with a page about WebDAV; only files have an entity tag.
+    if piece.head.etag().is_none() {
+        return Err(is_folder(&p.path));
+    }
+    let mime = piece.head.media_type().unwrap_or_else(|| "application/octet-stream".into());
+    match text(&mime, &piece) {
+        Some(text) => Ok(Success(text_file(&p.path, mime, &piece, text)).into_output(cx)),
+        None => bytes(cx, &p, mime, piece),
+    }
+}
+
+fn is_folder(path: &DavPath) -> ToolError {
+    ToolError::Refused(format!(
+        "{:?} is a folder, not a file. List it with nc_webdav_list_directory.",
+        path.canonical()
+    ))
+}
+
+/// A piece of the file. The end of an empty file cannot be asked for by range, so that one is asked for whole.
+fn get(cx: &Cx, path: &DavPath, offset: u64, length: u64) -> Result<Slice, ToolError> {
+    let target = cx.nc.files(path.segments())?;
+    let request = || Request::new("GET", target.clone()).accept("*/*");
+    let piece = match cx.nc.read_range(request().range(offset, length), length) {
+        Err(error) if error.kind == Kind::RangeNotSatisfiable && offset == 0 => {
+            cx.nc.read_range(request(), length)
+        }
+        other => other,
+    };
+    Ok(piece.of(subject("file", path))?)
+}
+
+/// A piece of text, without the parts of characters at its edges.
+struct Text<'a> {
+    content: String,
+    encoding: &'static str,
+    /// Bytes before the first whole character.
+    skipped: usize,
+    used: &'a [u8],
+}
+
+/// The piece as text, if it is text: by its media type, or because it reads as UTF-8 where the type says nothing.
+fn text<'a>(mime: &str, piece: &'a Slice) -> Option<Text<'a>> {
+    let declared = is_textual(mime);
+    if !declared && !matches!(mime, "application/octet-stream" | "") || piece.body.contains(&0) {
+        return None;
+    }
+    let at_start = piece.offset == 0;
+    let skipped = if at_start { 0 } else { piece.body.iter().take_while(|b| (**b as i8) < -64).count() };
+    if skipped < CHARACTER_BYTES_MAX {
+        let body = &piece.body[skipped..];
+        let at_end = piece.total_bytes.is_none_or(|total| piece.offset + piece.body.len() as u64 >= total);
+        if let Some(used) = whole_characters(body, at_end) {
+            let content = String::from_utf8_lossy(used);
+            let content = if at_start { content.trim_start_matches('\u{feff}') } else { &content };
+            return Some(Text { content: content.to_owned(), encoding: "utf-8", skipped, used });
+        }
+    }
+    // Old text files are neither UTF-8 nor marked; Latin-1 shows each byte as some character and loses none.
+    declared.then(|| Text {
+        content: piece.body.iter().map(|b| char::from(*b)).collect(),
+        encoding: "iso-8859-1",
+        skipped: 0,
+        used: &piece.body,
+    })
+}
+
+/// The part of `body` that is whole UTF-8 characters; `None` if it is no UTF-8.
+fn whole_characters(body: &[u8], at_end: bool) -> Option<&[u8]> {
+    match std::str::from_utf8(body) {
+        Ok(_) => Some(body),
+        Err(error) if error.error_len().is_none() && !at_end => Some(&body[..error.valid_up_to()]),
+        Err(_) => None,
+    }
+}
+
+fn is_textual(mime: &str) -> bool {
+    const TEXTUAL: &[&str] = &[
+        "application/json",
+        "application/xml",
+        "application/javascript",
+        "application/x-yaml",
+        "application/yaml",
+        "application/toml",
+        "application/sql",
+        "application/x-sh",
+        "application/x-php",
+        "application/x-tex",
+        "application/rtf",
+        "image/svg+xml",
+    ];
+    mime.starts_with("text/")
+        || mime.ends_with("+json")
+        || (mime.ends_with("+xml") && !mime.starts_with("application/vnd"))
+        || TEXTUAL.contains(&mime)
+}
+
+fn text_file(path: &DavPath, mime: String, piece: &Slice, text: Text<'_>) -> TextFile {
+    let start = piece.offset + text.skipped as u64;
+    let end = start + text.used.len() as u64;
+    let size = piece.total_bytes.unwrap_or(end);
+    let next = (end < size && !text.used.is_empty()).then_some(end);
+    TextFile {
+        path: path.as_given().to_owned(),
+        content: text.content,
+        content_type: mime,
+        size: size as i64,
+        encoding: text.encoding.to_owned(),
+        offset: (start > 0).then_some(start as i64),
+        next_offset: next.map(|next| next as i64),
+        hint: next.map(|next| {
+            format!("Bytes {start} to {} of {size}. For more call again with offset {next}.", end - 1)
+        }),
+        etag: piece.head.etag(),
+        last_modified: piece.head.header("Last-Modified").map(str::to_owned),
+    }
+}
+
+/// An image as an image, other bytes as a blob. No structured result: clients that show it would hide the bytes.
+fn bytes(cx: &Cx, p: &ReadFile, mime: String, piece: Slice) -> Result<Output, ToolError> {
+    let size = piece.total_bytes.unwrap_or(piece.body.len() as u64);
+    let is_image = mime.starts_with("image/");
+    let whole_max = if is_image { IMAGE_BYTES_MAX } else { BLOB_BYTES_MAX };
+    let wants_whole = p.length.is_none() && p.offset == 0;
+    let head = piece.head.clone();
+    let mut body = piece.body;
+    if wants_whole && size <= whole_max {
+        while (body.len() as u64) < size {
+            let more = get(cx, &p.path, body.len() as u64, size - body.len() as u64)?;
+            if more.head.etag() != head.etag() || more.body.is_empty() {
+                return Err(ToolError::Refused(format!(
+                    "{:?} was changed while it was read. Read it again.",
+                    p.path.canonical()
+                )));
+            }
+            body.extend(more.body);
+        }
+    }
+    let end = p.offset + body.len() as u64;
+    let is_whole = p.offset == 0 && end >= size;
+    let mut facts = json!({
+        "success": true,
+        "path": p.path.as_given(),
+        "content_type": mime,
+        "size": size,
+        "offset": p.offset,
+        "length": body.len(),
+    });
+    if end < size {
+        facts["next_offset"] = end.into();
+        facts["hint"] =
+            format!("Bytes {} to {} of {size}. For more call again with offset {end}.", p.offset, end - 1)
+                .into();
+    }
+    for (name, value) in
+        [("etag", head.etag()), ("last_modified", head.header("Last-Modified").map(str::to_owned))]
+    {
+        if let Some(value) = value {
+            facts[name] = value.into();
+        }
+    }
+    let block = if is_image && is_whole {
+        Content::Image { mime, bytes: body }
+    } else {
+        let path = p.path.segments().map(encode).collect::<Vec<_>>().join("/");
+        Content::Blob { uri: format!("nc://files/{path}"), mime, bytes: body }
+    };
+    Ok(Output { structured: None, content: vec![Content::Text(facts.to_string()), block] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_never_ends_inside_a_character() {
+        let text = "aü€🎉".as_bytes();
+        for cut in 0..=text.len() {
+            let used = whole_characters(&text[..cut], cut == text.len()).unwrap();
+            assert!(std::str::from_utf8(used).is_ok() && cut - used.len() < CHARACTER_BYTES_MAX);
+        }
+        assert_eq!(whole_characters(&[b'a', 0xff, b'b'], false), None);
+        assert_eq!(whole_characters(&[b'a', 0xc3], true), None);
+    }
+
+    #[test]
+    fn what_is_written_for_people_is_text() {
+        for mime in
+            ["text/plain", "text/markdown", "application/json", "image/svg+xml", "application/ld+json"]
+        {
+            assert!(is_textual(mime), "{mime}");
+        }
+        for mime in
+            ["image/png", "application/pdf", "application/zip", "application/octet-stream", "video/mp4"]
+        {
+            assert!(!is_textual(mime), "{mime}");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use nextcloud_mcp_server::replay::ReplayServer;
 use serde_json::{Value, json};
@@ -147,6 +148,8 @@ fn folders_are_listed_to_the_depth_that_was_asked_for() {
     let docs = list(&server, "/docs", "1", "<d:displayname/>").hrefs();
     assert_eq!(docs, ["/docs/", "/docs/notes.md", "/docs/pixel.png", "/docs/readme.txt", "/docs/sub/"]);
     assert_eq!(list(&server, "/docs/sub/", "1", "<d:displayname/>").hrefs().len(), 9);
+    let folder = get(&server, &format!("{FILES}/docs/"));
+    assert_eq!((folder.status, folder.header("Content-Type")), (200, Some("text/html; charset=UTF-8")));
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn searches_look_at_names_types_sizes_and_favourites() {
     // Folders have no content type, so no comparison with one holds for them.
     let before = "<d:lt><d:prop><d:getcontenttype/></d:prop><d:literal>z</d:literal></d:lt>";
     assert_eq!(search(&server, "", before, "").hrefs().len(), 24);
-    let favourite = "<d:eq><d:prop><oc:favorite/></d:prop><d:literal>1</d:literal></d:eq>";
+    let favourite = "<d:eq><d:prop><oc:favorite/></d:prop><d:literal>yes</d:literal></d:eq>";
     let folder = format!("<d:and>{favourite}<d:not>{}</d:not></d:and>", like("%.md"));
     assert_eq!(search(&server, "", &folder, "").hrefs(), ["/docs/readme.txt"]);
     let biggest = "<d:orderby><d:order><d:prop><oc:size/></d:prop><d:descending/></d:order></d:orderby>\
@@ -380,4 +383,41 @@ fn a_malformed_recording_is_named_with_its_fault() {
     let nowhere = Path::new(env!("CARGO_TARGET_TMPDIR")).join("nowhere");
     let fault = ReplayServer::tour(&nowhere).err().expect("a fault").to_string();
     assert!(fault.starts_with(&nowhere.join("tour").display().to_string()), "{fault}");
+}
+
+/// The messages of the README's `curl` commands go through the program as they stand there.
+#[test]
+fn the_walk_of_the_readme_works() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(root.join("README.md")).expect("the README");
+    let walk =
+        readme.split("## A first walk").nth(1).expect("a walk").split("\n## ").next().expect("its end");
+    let messages: Vec<&str> = walk.split("-d '").skip(1).filter_map(|rest| rest.split('\'').next()).collect();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_nextcloud-mcp-server"))
+        .args(["stdio", "--fixtures", "fixtures"])
+        .current_dir(root)
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program");
+    let mut input = program.stdin.take().expect("its input");
+    messages.iter().for_each(|message| writeln!(input, "{message}").expect("sending"));
+    drop(input);
+    let output = program.wait_with_output().expect("its end");
+    assert!(output.status.success(), "{}", output.status);
+    let mut answers: Vec<Value> = String::from_utf8(output.stdout)
+        .expect("text")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    answers.sort_by_key(|answer| answer["id"].as_i64());
+    assert_eq!(answers.len(), messages.len(), "{answers:?}");
+    let expected = ["nc_notes_search_notes", "Shopping list", "- milk", "readme.txt", "Hello Nextcloud"];
+    for (answer, expected) in answers.iter().zip(expected) {
+        let text = answer["result"].to_string();
+        assert!(text.contains(expected) && !text.contains("isError"), "{answer}");
+    }
+    assert_eq!(answers.len(), expected.len());
 }

@@ -76,13 +76,11 @@ impl Tour {
 
     fn find(&self, request: &Request) -> Response {
         let place = Place::of(&request.target);
-        let reading =
-            matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "REPORT" | "SEARCH");
         if let Some(exact) = self.exact(request, &place) {
             return exact.exchange.response.answer(&self.base);
         }
-        if !reading {
-            return missing(request, &place, 403);
+        if !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PROPFIND" | "REPORT" | "SEARCH") {
+            return read_only(request, &place);
         }
         if let Some(response) = self.files.answer(request, &place) {
             return response;
@@ -99,7 +97,7 @@ impl Tour {
                 );
                 nearest.exchange.response.answer(&self.base)
             }
-            None => missing(request, &place, 404),
+            None => missing(request, &place),
         }
     }
 
@@ -237,20 +235,32 @@ fn with_range(request: &Request, mut response: Response) -> Response {
     response
 }
 
-/// The answer to what was not recorded, in the shape of the interface that was asked.
-pub(super) fn missing(request: &Request, place: &Place, status: u16) -> Response {
-    let what = format!("{} {}", request.method, place.path);
-    let message = format!("this is a recorded Nextcloud: it can only answer what was recorded ({what})");
-    let (content_type, body, status) = if place.path.starts_with("/remote.php/") {
+/// The answer to a question that was not recorded.
+pub(super) fn missing(request: &Request, place: &Place) -> Response {
+    let asked = format!("{} {}", request.method, place.path);
+    refusal(place, 404, &format!("this is a recorded Nextcloud, and this is not in its recordings: {asked}"))
+}
+
+/// The answer to a write that was not recorded.
+fn read_only(request: &Request, place: &Place) -> Response {
+    let asked = format!("{} {}", request.method, place.path);
+    refusal(place, 403, &format!("this is a recorded Nextcloud, in which nothing can be changed: {asked}"))
+}
+
+/// An error in the shape of the interface that was asked.
+fn refusal(place: &Place, status: u16, message: &str) -> Response {
+    let json_type = "application/json; charset=utf-8";
+    let (status, content_type, body) = if place.path.starts_with("/remote.php/") {
         let exception = if status == 404 { "NotFound" } else { "Forbidden" };
-        ("application/xml; charset=utf-8", dav_error(exception, &message), status)
+        (status, "application/xml; charset=utf-8", dav_error(exception, message))
     } else if place.path.starts_with("/ocs/") {
         let meta = json!({ "status": "failure", "statuscode": status, "message": message });
         let body = json!({ "ocs": { "meta": meta, "data": [] } });
-        let status = if place.path.starts_with("/ocs/v1.php") { 200 } else { status };
-        ("application/json; charset=utf-8", body.to_string().into_bytes(), status)
+        // Version 1 of OCS tells failures in the body only.
+        let status = if place.path.starts_with("/ocs/v1.php/") { 200 } else { status };
+        (status, json_type, body.to_string().into_bytes())
     } else {
-        ("application/json; charset=utf-8", json!({ "message": message }).to_string().into_bytes(), status)
+        (status, json_type, json!({ "message": message }).to_string().into_bytes())
     };
     let headers = vec![("Content-Type".into(), content_type.into())];
     Response { status, headers, body, cut_after: None }

@@ -64,7 +64,7 @@ impl Files {
         Files(table)
     }
 
-    /// Answers `PROPFIND` on files, `SEARCH`, and the report of favourites.
+    /// Answers `PROPFIND` on files, `GET` on folders, `SEARCH`, and the report of favourites.
     pub fn answer(&self, request: &Request, place: &Place) -> Option<Response> {
         let text = std::str::from_utf8(&request.body).ok()?;
         let document = Document::parse(text).ok();
@@ -74,10 +74,13 @@ impl Files {
             "PROPFIND" if in_files => {
                 let found = self.listed(&place.path, request.header("Depth").unwrap_or("infinity"));
                 if found.is_empty() {
-                    return Some(missing(request, place, 404));
+                    return Some(missing(request, place));
                 }
                 let wanted = root.and_then(|root| child(root, "prop")).map(names);
                 Some(multistatus(&found, wanted.as_deref()))
+            }
+            "GET" if in_files => {
+                self.0.get(&place.path).filter(|found| found.is_collection()).map(|_| folder())
             }
             "REPORT" if in_files => {
                 let root = root.filter(|root| root.has_tag_name((OC, "filter-files")))?;
@@ -160,6 +163,10 @@ impl Resource {
         self.property(namespace, local).map_or("", |p| p.text.as_str())
     }
 
+    fn is_collection(&self) -> bool {
+        self.property(DAV, "resourcetype").is_some_and(|p| p.xml.contains(":collection"))
+    }
+
     /// A condition of a search (RFC 5323 §5.5).
     fn holds(&self, condition: Node<'_, '_>) -> bool {
         let mut parts = condition.children().filter(Node::is_element);
@@ -168,16 +175,23 @@ impl Resource {
             "and" => return parts.all(|part| self.holds(part)),
             "or" => return parts.any(|part| self.holds(part)),
             "not" => return !parts.any(|part| self.holds(part)),
-            "is-collection" => {
-                return self.property(DAV, "resourcetype").is_some_and(|p| p.xml.contains(":collection"));
-            }
+            "is-collection" => return self.is_collection(),
             _ => {}
         }
-        let Some(property) = child(condition, "prop").and_then(|prop| prop.first_element_child()) else {
+        let Some(name) = child(condition, "prop").and_then(|prop| prop.first_element_child()).map(name_of)
+        else {
             return false;
         };
+        // What a resource does not have compares with nothing, as NULL does in SQL.
+        let Some(property) = self.property(&name.namespace, &name.local) else { return false };
         let literal = child(condition, "literal").and_then(|l| l.text()).unwrap_or_default();
-        let value = self.text_of(&name_of(property).namespace, property.tag_name().name());
+        // Nextcloud takes `yes` for true, and all else for false.
+        let literal = match (name.local.as_str(), literal) {
+            ("favorite", "yes") => "1",
+            ("favorite", _) => "0",
+            _ => literal,
+        };
+        let value = property.text.as_str();
         let order = compare(value, literal);
         match operator {
             "eq" => order == Ordering::Equal,
@@ -256,6 +270,14 @@ fn multistatus(found: &[&Resource], wanted: Option<&[Name]>) -> Response {
     let body = format!("<?xml version=\"1.0\"?>\n<d:multistatus{declared}>{responses}</d:multistatus>");
     let headers = vec![("Content-Type".into(), "application/xml; charset=utf-8".into())];
     Response { status: 207, headers, body: body.into_bytes(), cut_after: None }
+}
+
+/// What Nextcloud says to `GET` on a folder (29.0.6).
+fn folder() -> Response {
+    let text = "This is the WebDAV interface. It can only be accessed by WebDAV clients such as the Nextcloud desktop \
+                sync client.";
+    let headers = vec![("Content-Type".into(), "text/html; charset=UTF-8".into())];
+    Response { status: 200, headers, body: text.into(), cut_after: None }
 }
 
 fn child<'a, 'i>(node: Node<'a, 'i>, local: &str) -> Option<Node<'a, 'i>> {

@@ -47,7 +47,7 @@ impl Notes {
         }
         let id = below.strip_prefix('/')?.parse::<i64>().ok()?;
         let Some(note) = notes.iter().find(|note| note["id"] == id) else {
-            return Some(missing(request, place, 404));
+            return Some(missing(request, place));
         };
         let etag = note["etag"].as_str().map(|etag| format!("\"{etag}\""));
         Some(json_answer(recorded, etag, &shown(note)))

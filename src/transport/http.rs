@@ -4,17 +4,23 @@
 //! the head alone; then the body goes to [`mcp::handle`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::access::{Access, Denied};
 use super::health::Health;
 use super::origins::Origins;
+use super::streaming;
 use crate::cancel::Cancel;
-use crate::http::{EventSink, EventStream, Handler, Head, Peer, Reply, Request, Response};
-use crate::mcp::{self, Class, Gone, Header, Incoming, MessageSink, ProtocolHeaders};
+use crate::http::{Handler, Head, Peer, Reply, Request, Response};
+use crate::mcp::{self, Class, Header, Incoming, ProtocolHeaders};
 use crate::server::Server;
 use crate::tool::Scope;
+
+/// Time that a call with a progress token gets to answer without a stream: most take a fraction of it, and a plain
+/// answer costs a client less.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Answers HTTP requests for one server.
 pub struct Front {
@@ -22,6 +28,7 @@ pub struct Front {
     access: Access,
     origins: Origins,
     health: Health,
+    patience: Duration,
 }
 
 /// What a path leads to.
@@ -62,7 +69,13 @@ impl Route {
 impl Front {
     /// `mode` is the word that health and logs show: `basic` or `oauth`.
     pub fn new(server: Arc<Server>, access: Access, origins: Origins, mode: &'static str) -> Front {
-        Front { server, access, origins, health: Health::new(mode) }
+        Front { server, access, origins, health: Health::new(mode), patience: PATIENCE }
+    }
+
+    /// Changes how long a call with a progress token may take to be answered with plain JSON; 1 s if not changed.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Front {
+        Front { patience, ..self }
     }
 
     /// The checks that need only the head.
@@ -143,14 +156,13 @@ impl Front {
             )
             .into(),
             mcp::Reply::Accepted => Response::empty(202).into(),
-            mcp::Reply::Stream(job) => {
-                Reply::Events(EventStream::new(move |sink: &EventSink| job(&Messages(sink))))
-            }
+            mcp::Reply::Stream(job) => streaming::start(job, self.patience).unwrap_or_else(|error| {
+                log::warn!("no thread for a call error={error}");
+                busy("The server is too busy. Try again in a moment.", 1).into()
+            }),
             mcp::Reply::Forbidden { needed } => forbidden(&needed).into(),
             mcp::Reply::Busy { retry_after_s } => {
-                problem(503, "Too many calls are waiting for Nextcloud. Try again in a moment.")
-                    .with("Retry-After", retry_after_s.to_string())
-                    .into()
+                busy("Too many calls are waiting for Nextcloud. Try again in a moment.", retry_after_s).into()
             }
         }
     }
@@ -221,19 +233,6 @@ const ABOUT: &str = concat!(
      MCP endpoint (Streamable HTTP): /mcp\nHealth: /health/live, /health/ready\n"
 );
 
-/// One event of a stream is one message.
-struct Messages<'a>(&'a EventSink);
-
-impl MessageSink for Messages<'_> {
-    fn send(&self, message: &Value) -> Result<(), Gone> {
-        self.0.send(&message.to_string()).map_err(|_| Gone)
-    }
-
-    fn cancel(&self) -> &Cancel {
-        self.0.cancel()
-    }
-}
-
 fn header<'a>(head: &'a Head, name: &str) -> Header<'a> {
     let mut values = head.headers.all(name);
     match (values.next(), values.next()) {
@@ -263,6 +262,10 @@ fn forbidden(needed: &[Scope]) -> Response {
     let scopes = needed.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
     problem(403, "The token lacks a scope.")
         .with("WWW-Authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\""))
+}
+
+fn busy(text: &str, retry_after_s: u64) -> Response {
+    problem(503, text).with("Retry-After", retry_after_s.to_string())
 }
 
 fn problem(status: u16, text: &str) -> Response {

@@ -3,9 +3,11 @@
 //! A message climbs a ladder of checks: its shape ([`crate::rpc`]), its revision and envelope (`envelope`), what it asks
 //! for (`work`), the gate; then the work is done. Every difference between revisions stands in `revision`.
 
+mod completion;
 mod envelope;
 mod lifecycle;
 mod progress;
+mod prompts;
 mod resources;
 mod result;
 mod revision;

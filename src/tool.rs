@@ -183,6 +183,12 @@ pub struct Cx<'a> {
 }
 
 impl Cx<'_> {
+    /// Whether nobody waits for the answer any more. Requests to Nextcloud see it by themselves; a handler asks between
+    /// steps of its own that take long.
+    pub fn is_cancelled(&self) -> bool {
+        self.nc.call().cancel.is_cancelled()
+    }
+
     /// A link that a person can open in a browser, from a path like `/index.php/f/17`.
     pub fn link(&self, path: &str) -> Option<String> {
         self.settings.public_url.as_ref().map(|base| format!("{base}{path}"))

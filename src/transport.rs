@@ -7,6 +7,7 @@ pub mod stdio;
 mod access;
 mod health;
 mod origins;
+mod streaming;
 
 pub use access::Access;
 pub use origins::Origins;

@@ -25,6 +25,7 @@ const EVENTS_WAITING_MAX: usize = 16;
 pub struct EventStream {
     pub(super) headers: Vec<(String, String)>,
     job: Job,
+    gone: Cancel,
 }
 
 type Job = Box<dyn FnOnce(&EventSink) + Send>;
@@ -41,7 +42,15 @@ impl EventStream {
         EventStream {
             headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
             job: Box::new(job),
+            gone: Cancel::new(),
         }
+    }
+
+    /// Sets `work` when the client goes, for work that was begun before its stream; [`EventSink::cancel`] is this flag
+    /// then.
+    #[must_use]
+    pub fn cancelling(self, work: Cancel) -> EventStream {
+        EventStream { gone: work, ..self }
     }
 
     /// Adds a header.
@@ -153,7 +162,7 @@ impl Running {
     pub fn start(stream: EventStream, spawn: &Spawn, stack_bytes: usize) -> io::Result<Running> {
         let (pipe, wake) = io::pipe()?;
         let (sender, events) = sync_channel(EVENTS_WAITING_MAX);
-        let line = Arc::new(Line { gone: Cancel::new(), awake: AtomicBool::new(false), pipe: wake });
+        let line = Arc::new(Line { gone: stream.gone, awake: AtomicBool::new(false), pipe: wake });
         let for_job = line.clone();
         let run = move || {
             // Declared first, so dropped last: the channel is closed by then.

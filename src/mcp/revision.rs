@@ -48,6 +48,9 @@ pub enum Method {
     ListResources,
     ListResourceTemplates,
     ReadResource,
+    ListPrompts,
+    GetPrompt,
+    Complete,
 }
 
 /// How long a result may be kept (2026-07-28, `server/utilities/caching`).
@@ -118,8 +121,21 @@ impl Revision {
             "resources/list" => Some(Method::ListResources),
             "resources/templates/list" => Some(Method::ListResourceTemplates),
             "resources/read" => Some(Method::ReadResource),
+            "prompts/list" => Some(Method::ListPrompts),
+            "prompts/get" => Some(Method::GetPrompt),
+            "completion/complete" => Some(Method::Complete),
             _ => None,
         }
+    }
+
+    /// What we say that we can do. Conformance calls whatever is declared, and takes what is answered without being
+    /// declared for a fault. 2024-11-05 has completion but no word for it.
+    pub fn capabilities(self) -> Value {
+        let mut capabilities = json!({"tools": {}, "resources": {}, "prompts": {}});
+        if self >= Revision::V2025_03_26 {
+            capabilities["completions"] = json!({});
+        }
+        capabilities
     }
 
     /// How the answer to an unknown method is classed: clients up to 2025-11-25 read errors from ordinary answers only.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::cancel::Cancel;
 use crate::rpc::Id;
 
-/// The requests of one connection. Holds no more than the transport lets run at a time.
+/// The requests of one connection. Holds no more than the transport lets in at a time.
 #[derive(Default)]
 pub struct Running(Mutex<Requests>);
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::envelope::Envelope;
 use super::revision::{Method, Revision};
-use super::{lifecycle, resources, tools};
+use super::{completion, lifecycle, prompts, resources, tools};
 use crate::auth::Caller;
 use crate::cancel::Cancel;
 use crate::clock::Ids;
@@ -30,6 +30,8 @@ pub enum Work {
     ListResources,
     ListResourceTemplates,
     ReadResource { resource: &'static Resource, variables: Variables, uri: String },
+    ListPrompts,
+    Complete,
 }
 
 /// Why it cannot be done.
@@ -81,6 +83,9 @@ impl Work {
                     resources::find(&server.registry, caller, uri, envelope.revision)?;
                 Ok(Work::ReadResource { resource, variables, uri: uri.to_owned() })
             }
+            Method::ListPrompts => no_cursor(&params).map(|()| Work::ListPrompts),
+            Method::GetPrompt => Err(Cannot::Answer(prompts::not_found(text(&params, "name")?))),
+            Method::Complete => completion::check(&params).map(|()| Work::Complete).map_err(Cannot::Answer),
         }
     }
 
@@ -102,6 +107,8 @@ impl Work {
             Work::ReadResource { resource, variables, uri } => {
                 resources::read(context, resource, &variables, &uri)
             }
+            Work::ListPrompts => Ok(prompts::list(context.revision)),
+            Work::Complete => Ok(completion::complete(context.revision)),
         })
         .and_then(|done| done)
     }

@@ -4,17 +4,23 @@
 //! the head alone; then the body goes to [`mcp::handle`].
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::access::{Access, Denied};
 use super::health::Health;
 use super::origins::Origins;
+use super::streaming;
 use crate::cancel::Cancel;
-use crate::http::{EventSink, EventStream, Handler, Head, Peer, Reply, Request, Response};
-use crate::mcp::{self, Class, Gone, Header, Incoming, MessageSink, ProtocolHeaders};
+use crate::http::{Handler, Head, Peer, Reply, Request, Response};
+use crate::mcp::{self, Class, Header, Incoming, ProtocolHeaders};
 use crate::server::Server;
 use crate::tool::Scope;
+
+/// Time that a call with a progress token gets to answer without a stream: most take a fraction of it, and a plain
+/// answer costs a client less.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Answers HTTP requests for one server.
 pub struct Front {
@@ -22,6 +28,7 @@ pub struct Front {
     access: Access,
     origins: Origins,
     health: Health,
+    patience: Duration,
 }
 
 /// What a path leads to.
@@ -62,7 +69,13 @@ impl Route {
 impl Front {
     /// `mode` is the word that health and logs show: `basic` or `oauth`.
     pub fn new(server: Arc<Server>, access: Access, origins: Origins, mode: &'static str) -> Front {
-        Front { server, access, origins, health: Health::new(mode) }
+        Front { server, access, origins, health: Health::new(mode), patience: PATIENCE }
+    }
+
+    /// Changes how long a call with a progress token may take to be answered with plain JSON; 1 s if not changed.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Front {
+        Front { patience, ..self }
     }
 
     /// The checks that need only the head.
@@ -98,9 +111,12 @@ impl Front {
             log::warn!("refused a request: Host is not allowed host={host:?}");
             return Err(problem(403, FOREIGN_HOST));
         }
-        if let Some(origin) = head.headers.get("origin")
-            && !self.origins.origin(origin)
-        {
+        let foreign = match header(head, "origin") {
+            Header::Missing => None,
+            Header::Once(origin) => Some(origin).filter(|origin| !self.origins.origin(origin)),
+            Header::Repeated => Some("several"),
+        };
+        if let Some(origin) = foreign {
             log::warn!("refused a request: Origin is not allowed origin={origin:?}");
             return Err(problem(403, FOREIGN_ORIGIN));
         }
@@ -143,14 +159,13 @@ impl Front {
             )
             .into(),
             mcp::Reply::Accepted => Response::empty(202).into(),
-            mcp::Reply::Stream(job) => {
-                Reply::Events(EventStream::new(move |sink: &EventSink| job(&Messages(sink))))
-            }
+            mcp::Reply::Stream(job) => streaming::start(job, self.patience).unwrap_or_else(|error| {
+                log::warn!("no thread for a call error={error}");
+                busy("The server is too busy. Try again in a moment.", 1).into()
+            }),
             mcp::Reply::Forbidden { needed } => forbidden(&needed).into(),
             mcp::Reply::Busy { retry_after_s } => {
-                problem(503, "Too many calls are waiting for Nextcloud. Try again in a moment.")
-                    .with("Retry-After", retry_after_s.to_string())
-                    .into()
+                busy("Too many calls are waiting for Nextcloud. Try again in a moment.", retry_after_s).into()
             }
         }
     }
@@ -170,39 +185,44 @@ impl Front {
         }
     }
 
-    /// Adds what a browser needs to read the answer; only for origins that passed the check.
-    fn with_cors(&self, head: &Head, response: Response) -> Response {
-        let Some(origin) = head.headers.get("origin").filter(|origin| self.origins.origin(origin)) else {
-            return response;
-        };
-        let response = response
-            .with("Access-Control-Allow-Origin", origin)
-            .with("Vary", "Origin")
-            .with("Access-Control-Expose-Headers", "WWW-Authenticate, Mcp-Session-Id, Retry-After");
-        if head.method != "OPTIONS" {
-            return response;
+    /// What a browser needs to read the answer; only for origins that passed the check.
+    fn cors(&self, head: &Head) -> Vec<(&'static str, String)> {
+        let Header::Once(origin) = header(head, "origin") else { return Vec::new() };
+        if !self.origins.origin(origin) {
+            return Vec::new();
         }
-        response
-            .with("Access-Control-Allow-Methods", "POST, GET, DELETE, OPTIONS")
-            .with("Access-Control-Allow-Headers", CORS_HEADERS)
-            .with("Access-Control-Max-Age", "7200")
+        let mut headers = vec![
+            ("Access-Control-Allow-Origin", origin.to_owned()),
+            ("Vary", "Origin".to_owned()),
+            ("Access-Control-Expose-Headers", "WWW-Authenticate, Mcp-Session-Id, Retry-After".to_owned()),
+        ];
+        if head.method == "OPTIONS" {
+            headers.extend([
+                ("Access-Control-Allow-Methods", "POST, GET, DELETE, OPTIONS".to_owned()),
+                ("Access-Control-Allow-Headers", CORS_HEADERS.to_owned()),
+                ("Access-Control-Max-Age", "7200".to_owned()),
+            ]);
+        }
+        headers
     }
 }
 
 impl Handler for Front {
     fn admit(&self, head: &Head) -> Result<(), Response> {
-        self.check(head).map_err(|response| self.with_cors(head, response))
+        self.check(head).map_err(|response| {
+            self.cors(head).into_iter().fold(response, |response, (name, value)| response.with(name, value))
+        })
     }
 
     fn handle(&self, request: Request) -> Reply {
+        let cors = self.cors(&request.head).into_iter();
         match self.respond(&request) {
-            Reply::Full(response) => Reply::Full(self.with_cors(&request.head, response)),
-            Reply::Events(stream) => match request.head.headers.get("origin") {
-                Some(origin) => {
-                    Reply::Events(stream.with("Access-Control-Allow-Origin", origin).with("Vary", "Origin"))
-                }
-                None => Reply::Events(stream),
-            },
+            Reply::Full(response) => {
+                cors.fold(response, |response, (name, value)| response.with(name, value)).into()
+            }
+            Reply::Events(stream) => {
+                Reply::Events(cors.fold(stream, |stream, (name, value)| stream.with(name, value)))
+            }
         }
     }
 }
@@ -221,19 +241,6 @@ const ABOUT: &str = concat!(
      MCP endpoint (Streamable HTTP): /mcp\nHealth: /health/live, /health/ready\n"
 );
 
-/// One event of a stream is one message.
-struct Messages<'a>(&'a EventSink);
-
-impl MessageSink for Messages<'_> {
-    fn send(&self, message: &Value) -> Result<(), Gone> {
-        self.0.send(&message.to_string()).map_err(|_| Gone)
-    }
-
-    fn cancel(&self) -> &Cancel {
-        self.0.cancel()
-    }
-}
-
 fn header<'a>(head: &'a Head, name: &str) -> Header<'a> {
     let mut values = head.headers.all(name);
     match (values.next(), values.next()) {
@@ -245,17 +252,22 @@ fn header<'a>(head: &'a Head, name: &str) -> Header<'a> {
 
 /// The media type must be JSON, whatever its parameters (MCP 2026-07-28, Streamable HTTP).
 fn check_media_type(head: &Head) -> Result<(), Response> {
-    let media_type = head.headers.get("content-type").and_then(|value| value.split(';').next()).unwrap_or("");
-    if media_type.trim().eq_ignore_ascii_case("application/json") {
-        return Ok(());
+    match header(head, "content-type") {
+        Header::Once(value) if media_type(value).eq_ignore_ascii_case("application/json") => Ok(()),
+        _ => Err(problem(415, "Send one JSON-RPC message with Content-Type: application/json.")),
     }
-    Err(problem(415, "Send one JSON-RPC message with Content-Type: application/json."))
 }
 
 fn accepts_events(head: &Head) -> bool {
-    head.headers.all("accept").flat_map(|value| value.split(',')).any(|range| {
-        range.split(';').next().is_some_and(|t| t.trim().eq_ignore_ascii_case("text/event-stream"))
-    })
+    head.headers
+        .all("accept")
+        .flat_map(|value| value.split(','))
+        .any(|range| media_type(range).eq_ignore_ascii_case("text/event-stream"))
+}
+
+/// What stands before the parameters.
+fn media_type(value: &str) -> &str {
+    value.split(';').next().unwrap_or_default().trim()
 }
 
 /// 403 with the challenge of RFC 6750 §3.1.
@@ -263,6 +275,10 @@ fn forbidden(needed: &[Scope]) -> Response {
     let scopes = needed.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
     problem(403, "The token lacks a scope.")
         .with("WWW-Authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\""))
+}
+
+fn busy(text: &str, retry_after_s: u64) -> Response {
+    problem(503, text).with("Retry-After", retry_after_s.to_string())
 }
 
 fn problem(status: u16, text: &str) -> Response {

@@ -1,10 +1,12 @@
 //! One JSON message per line on stdin and stdout; logs go to stderr only (MCP 2026-07-28, stdio).
 //!
-//! Requests run side by side, each on a thread of its own, so answers may come out of order. When stdin ends the
-//! requests that run are finished, since a shell pipe ends stdin right after the last line.
+//! Requests run side by side, so answers may come out of order. Those that find no place wait in a queue while reading
+//! goes on: a cancellation must reach a running call also when all places are taken. When stdin ends the requests that
+//! are there are finished, since a shell pipe ends stdin right after the last line.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead, Write};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,14 +18,18 @@ use crate::server::Server;
 
 /// Longest line; a file that is written travels inside one.
 const LINE_BYTES_MAX: usize = 16 << 20;
-/// Requests that run at a time; further lines wait unread.
+/// Messages that are worked on at a time.
 const PARALLEL_MAX: usize = 16;
+/// Messages that wait for that; further lines wait unread.
+const WAITING_MAX: usize = 256;
+/// The same in bytes. A message that finds nothing waiting is let in whatever its length.
+const WAITING_BYTES_MAX: usize = LINE_BYTES_MAX;
 /// Time that running requests get after stdin has ended.
 const LINGER: Duration = Duration::from_secs(60);
 
-/// Serves one client until `input` ends or `output` is closed.
+/// Serves one client until `input` ends, and then up to a minute until what has been asked is answered.
 ///
-/// Fails only when reading or writing fails for another reason than the client's going.
+/// Fails only when reading fails. A closed `output` is no failure: the client has gone, and `input` will end.
 pub fn serve(
     server: &Arc<Server>,
     caller: &Caller,
@@ -31,10 +37,12 @@ pub fn serve(
     output: impl Write + Send + 'static,
 ) -> io::Result<()> {
     let session = Arc::new(Session {
+        server: Arc::clone(server),
+        caller: caller.clone(),
         output: Mutex::new(Box::new(output)),
         running: Running::new(),
-        busy: Mutex::new(0),
-        freed: Condvar::new(),
+        queue: Mutex::default(),
+        changed: Condvar::new(),
     });
     loop {
         let line = match read_line(&mut input)? {
@@ -52,38 +60,85 @@ pub fn serve(
         }
         // In the order of arrival and before waiting for a place, so that a cancellation is never behind its request.
         let ticket = session.running.enter(&line);
-        session.enter();
-        let (server, caller, worker) = (Arc::clone(server), caller.clone(), Arc::clone(&session));
-        let spawned = std::thread::Builder::new().name("stdio-request".into()).spawn(move || {
-            worker.answer(&server, &caller, &line, &ticket);
-            worker.leave();
-        });
-        if let Err(error) = spawned {
-            session.leave();
-            log::error!("no thread for a request error={error}");
-        }
+        session.take(Arrived { line, ticket });
     }
     session.linger();
     Ok(())
 }
 
 struct Session {
+    server: Arc<Server>,
+    caller: Caller,
     output: Mutex<Box<dyn Write + Send>>,
     running: Arc<Running>,
-    busy: Mutex<usize>,
-    freed: Condvar,
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Arrived>,
+    waiting_bytes: usize,
+    /// Threads at work; each takes messages until none is left.
+    working: usize,
+}
+
+/// A message that has not been looked at but for what it cancels.
+struct Arrived {
+    line: Vec<u8>,
+    ticket: Ticket,
 }
 
 impl Session {
-    fn answer(&self, server: &Arc<Server>, caller: &Caller, line: &[u8], ticket: &Ticket) {
+    /// Queues a message and sees that somebody takes it up. Waits while too much is waiting already.
+    fn take(self: &Arc<Session>, arrived: Arrived) {
+        let mut queue = self.lock();
+        while queue.is_full(arrived.line.len()) {
+            queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.waiting_bytes += arrived.line.len();
+        queue.waiting.push_back(arrived);
+        if queue.working == PARALLEL_MAX {
+            return;
+        }
+        queue.working += 1;
+        drop(queue);
+        let worker = Arc::clone(self);
+        let spawned = std::thread::Builder::new().name("stdio-request".into()).spawn(move || worker.work());
+        if let Err(error) = spawned {
+            log::warn!("no thread for a request, reading waits for it error={error}");
+            self.work();
+        }
+    }
+
+    /// Answers what waits until nothing does.
+    fn work(&self) {
+        loop {
+            let mut queue = self.lock();
+            let next = queue.waiting.pop_front();
+            match &next {
+                Some(arrived) => queue.waiting_bytes -= arrived.line.len(),
+                None => queue.working -= 1,
+            }
+            drop(queue);
+            self.changed.notify_all();
+            let Some(Arrived { line, ticket }) = next else { return };
+            // Cancelled while it waited: nothing has been begun, and nothing is to be said.
+            if !ticket.cancel().is_cancelled() {
+                self.answer(&line, &ticket);
+            }
+        }
+    }
+
+    fn answer(&self, line: &[u8], ticket: &Ticket) {
         let incoming = Incoming {
             body: line,
-            caller,
+            caller: &self.caller,
             headers: None,
             accepts_events: true,
             cancel: ticket.cancel().clone(),
         };
-        match mcp::handle(server, incoming) {
+        match mcp::handle(&self.server, incoming) {
             Reply::Answer { body, .. } => {
                 self.send(&body);
             }
@@ -93,7 +148,7 @@ impl Session {
         }
     }
 
-    /// Writes one message as one line. A closed pipe is no error: the client has gone, and stdin will end.
+    /// Writes one message as one line; tells whether anybody reads it.
     fn send(&self, message: &Value) -> bool {
         let mut line = message.to_string();
         line.push('\n');
@@ -101,22 +156,19 @@ impl Session {
         output.write_all(line.as_bytes()).and_then(|()| output.flush()).is_ok()
     }
 
-    fn enter(&self) {
-        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        while *busy >= PARALLEL_MAX {
-            busy = self.freed.wait(busy).unwrap_or_else(PoisonError::into_inner);
-        }
-        *busy += 1;
-    }
-
-    fn leave(&self) {
-        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
-        self.freed.notify_all();
-    }
-
     fn linger(&self) {
-        let busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.freed.wait_timeout_while(busy, LINGER, |busy| *busy > 0));
+        drop(self.changed.wait_timeout_while(self.lock(), LINGER, |queue| queue.working > 0));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn is_full(&self, bytes: usize) -> bool {
+        let waiting = self.waiting.len();
+        waiting >= WAITING_MAX || (waiting > 0 && self.waiting_bytes + bytes > WAITING_BYTES_MAX)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::house;
 use crate::wire::{self, Listener, Played};
 
-const WORDS: [&str; 34] = [
+const WORDS: [&str; 39] = [
     "2.0",
     "2024-11-05",
     "2025-03-26",
@@ -23,7 +23,12 @@ const WORDS: [&str; 34] = [
     "resources/read",
     "resources/list",
     "resources/templates/list",
+    "prompts/list",
+    "prompts/get",
+    "completion/complete",
     "notifications/cancelled",
+    "ref/prompt",
+    "ref/resource",
     "test_echo",
     "test_media",
     "test_fail",
@@ -45,7 +50,7 @@ const WORDS: [&str; 34] = [
     "\u{0}",
     "ä😀",
 ];
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 20] = [
     "jsonrpc",
     "id",
     "method",
@@ -53,6 +58,10 @@ const KEYS: [&str; 16] = [
     "result",
     "name",
     "uri",
+    "ref",
+    "type",
+    "argument",
+    "value",
     "arguments",
     "_meta",
     "progressToken",
@@ -88,7 +97,7 @@ fn value() -> impl Strategy<Value = Value> {
 
 /// Near a request: right so far that it comes past the first checks more often than not.
 fn near_request() -> impl Strategy<Value = Value> {
-    let method = prop_oneof![9 => prop::sample::select(&WORDS[5..14]), 1 => prop::sample::select(&WORDS[..])];
+    let method = prop_oneof![9 => prop::sample::select(&WORDS[5..17]), 1 => prop::sample::select(&WORDS[..])];
     (method, word(), value(), value(), any::<bool>(), any::<bool>()).prop_map(
         |(method, name, id, arguments, modern, whole)| {
             let mut params = json!({"name": name, "uri": name, "arguments": arguments});

@@ -16,13 +16,20 @@ use nextcloud_mcp_server::tool::{
 };
 use nextcloud_mcp_server::{params, record};
 
+/// What must show nowhere.
+pub const PASSWORD: &str = "planted-password";
+
 /// A server whose Nextcloud does not answer.
 pub fn server(gate: Gate) -> Arc<Server> {
+    server_of(&[&APP, &NOTES], unreachable(), gate)
+}
+
+pub fn server_of(apps: &[&'static App], nextcloud: Nextcloud, gate: Gate) -> Arc<Server> {
     Arc::new(Server {
         clock: Clock::manual(1_795_476_751_042),
         ids: Ids::counting(),
-        registry: Registry::of(&[&APP, &NOTES], &Selection::default()),
-        nextcloud: unreachable(),
+        registry: Registry::of(apps, &Selection::default()),
+        nextcloud,
         gate,
         tool_settings: ToolSettings { write_bytes_max: None, public_url: None },
         call_timeout: Duration::from_secs(50),
@@ -30,8 +37,12 @@ pub fn server(gate: Gate) -> Arc<Server> {
 }
 
 /// Nobody listens on the discard port of loopback.
-fn unreachable() -> Nextcloud {
-    let base = Base::parse("http://127.0.0.1:9").expect("an address");
+pub fn unreachable() -> Nextcloud {
+    nextcloud("http://127.0.0.1:9")
+}
+
+pub fn nextcloud(base: &str) -> Nextcloud {
+    let base = Base::parse(base).expect("an address");
     Nextcloud::new(Settings::new(base), Clock::manual(1_795_476_751_042), Ids::counting()).expect("settings")
 }
 
@@ -45,12 +56,12 @@ pub fn caller(scopes: Scopes) -> Caller {
         scopes,
         account: Arc::new(Account::new(Credential::Basic {
             user: "alice".into(),
-            password: Secret::new("secret"),
+            password: Secret::new(PASSWORD),
         })),
     }
 }
 
-const APP: App = App {
+pub const APP: App = App {
     name: "test",
     about: "Shows each way to answer",
     tools: &[
@@ -126,7 +137,7 @@ const APP: App = App {
     ],
 };
 
-const NOTES: App = App {
+pub const NOTES: App = App {
     name: "notes",
     about: "Asks for scopes and an app",
     tools: &[

@@ -117,13 +117,16 @@ impl MessageSink for ChannelSink {
 
 #[cfg(test)]
 mod tests {
-    use std::io::ErrorKind;
+    use std::io::{ErrorKind, Read, Write};
+    use std::net::TcpStream;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
     use std::sync::mpsc::channel;
 
     use serde_json::json;
 
     use super::*;
+    use crate::http::{Handler, Head, Limits, Listener, Request, Server};
 
     /// Longer than any test takes: reached only when something is missing.
     const LONG: Duration = Duration::from_secs(10);
@@ -169,5 +172,46 @@ mod tests {
     fn a_call_that_says_nothing_is_taken_note_of() {
         let reply = start(Box::new(|_| {}), LONG).unwrap();
         assert!(matches!(reply, Reply::Full(r) if r == Response::empty(202)));
+    }
+
+    #[test]
+    fn a_panic_after_the_first_message_breaks_the_stream_off() {
+        let server = serve(|_| {
+            let job: StreamJob = Box::new(|sink| {
+                sink.send(&json!({"method": "notifications/progress"})).unwrap();
+                panic!("on purpose");
+            });
+            start(job, LONG).unwrap()
+        });
+        let answer = get(&server);
+        assert!(answer.contains("data: {\"method\":\"notifications/progress\"}\n\n"), "{answer}");
+        assert!(!answer.ends_with("0\r\n\r\n"), "{answer}");
+    }
+
+    struct Site<F>(F);
+
+    impl<F: Fn(Request) -> Reply + Send + Sync + 'static> Handler for Site<F> {
+        fn admit(&self, _: &Head) -> Result<(), Response> {
+            Ok(())
+        }
+
+        fn handle(&self, request: Request) -> Reply {
+            self.0(request)
+        }
+    }
+
+    fn serve(handle: impl Fn(Request) -> Reply + Send + Sync + 'static) -> Server {
+        let listener = Listener::bind("127.0.0.1:0").unwrap();
+        Server::start(listener, Limits::default(), Arc::new(Site(handle))).unwrap()
+    }
+
+    /// All that is answered, up to the end of the connection.
+    fn get(server: &Server) -> String {
+        let mut client = TcpStream::connect(server.local_addr().unwrap()).unwrap();
+        client.set_read_timeout(Some(LONG)).unwrap();
+        client.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        answer
     }
 }

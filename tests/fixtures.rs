@@ -78,7 +78,9 @@ fn hosts(text: &str) -> impl Iterator<Item = &str> {
         scheme.is_some_and(|scheme| scheme == "http" || scheme == "https")
     });
     let end = |c: char| !(c.is_ascii_alphanumeric() || ".-@".contains(c));
-    marks.map(move |(at, mark)| text[at + mark.len()..].split(end).next().unwrap_or_default())
+    marks
+        .map(move |(at, mark)| text[at + mark.len()..].split(end).next().unwrap_or_default())
+        .filter(|host| !host.is_empty())
 }
 
 fn host_is_known(host: &str) -> bool {

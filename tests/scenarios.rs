@@ -160,7 +160,8 @@ fn mode(files: Vec<PathBuf>) -> (Mode, Vec<PathBuf>) {
         user: needed("NEXTCLOUD_USER"),
         password: Secret::new(needed("NEXTCLOUD_PASSWORD")),
     };
-    let chosen = files.into_iter().filter(|path| path.to_string_lossy().contains(&part)).collect();
+    let chosen: Vec<_> = files.into_iter().filter(|path| path.to_string_lossy().contains(&part)).collect();
+    assert!(!chosen.is_empty(), "no scenario has {part:?} in its path");
     (Mode::Record(upstream), chosen)
 }
 

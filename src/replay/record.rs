@@ -40,27 +40,33 @@ const KEPT_REQUEST_HEADERS: &[&str] = &[
     "Overwrite",
     "Range",
 ];
-/// Answer headers that differ from run to run, or say nothing about the protocol.
-const DROPPED_RESPONSE_HEADERS: &[&str] = &[
-    "Date",
-    "Expires",
-    "Feature-Policy",
-    "Pragma",
-    "Referrer-Policy",
-    "Server",
-    "Set-Cookie",
-    "Strict-Transport-Security",
-    "X-Content-Type-Options",
-    "X-Debug-Token",
-    "X-Frame-Options",
-    "X-Permitted-Cross-Domain-Policies",
-    "X-Powered-By",
-    "X-Request-Id",
-    "X-Robots-Tag",
-    "X-User-Id",
-    "X-XSS-Protection",
-    "Content-Security-Policy",
+/// Answer headers worth giving to our client again. All others go, since what a proxy in between adds tells about its
+/// owner.
+const KEPT_RESPONSE_HEADERS: &[&str] = &[
+    "Accept-Ranges",
+    "Allow",
+    "Content-Disposition",
+    "Content-Length",
+    "Content-Range",
+    "Content-Type",
+    "DAV",
+    "ETag",
+    "Last-Modified",
+    "Link",
+    "Location",
+    "OC-Checksum",
+    "OC-ETag",
+    "OC-FileId",
+    "Retry-After",
+    "WWW-Authenticate",
+    "X-Notes-API-Versions",
+    "X-Notes-Chunk-Cursor",
+    "X-Notes-Chunk-Pending",
+    "X-OC-MTime",
 ];
+/// Beginnings of answer headers of Nextcloud's apps, which are kept too.
+const KEPT_RESPONSE_PREFIXES: &[&str] = &["NC-", "OCS-", "X-Chat-", "X-NC-", "X-Nextcloud-"];
+
 /// Names of JSON members whose strings are secrets.
 const SECRET_MEMBERS: &[&str] = &[
     "access_token",
@@ -172,9 +178,7 @@ impl Proxy {
         });
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let headers: Vec<(String, String)> = headers
-            .map(|(name, value)| {
-                (title_case(name.as_str()), text(exchange_url(value.as_bytes(), live, base)))
-            })
+            .map(|(name, value)| (name.as_str().into(), text(exchange_url(value.as_bytes(), live, base))))
             .collect();
         let body = answer.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec()?;
         let body = exchange_url(&body, live, base);
@@ -188,22 +192,25 @@ fn exchange_url(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     text.replace(from, to).replace(&from.replace('/', "\\/"), &to.replace('/', "\\/")).into_bytes()
 }
 
-/// `content-type` → `Content-Type`; the names that Nextcloud writes otherwise stay recognisable.
-fn title_case(name: &str) -> String {
-    match name {
-        "dav" => "DAV".into(),
-        "etag" => "ETag".into(),
-        "oc-etag" => "OC-ETag".into(),
-        "oc-fileid" => "OC-FileId".into(),
-        "www-authenticate" => "WWW-Authenticate".into(),
-        _ => {
-            let word = |word: &str| {
-                let mut chars = word.chars();
-                chars.next().map(|c| c.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
-            };
-            name.split('-').map(word).collect::<Vec<_>>().join("-")
-        }
+/// The headers that have a name to be kept under.
+fn kept(headers: &[(String, String)], name: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+    headers.iter().filter_map(|(header, value)| Some((name(header)?, value.clone()))).collect()
+}
+
+/// The name of a header as it is usually written, if it is worth keeping.
+fn kept_name(name: &str, kept: &[&str], prefixes: &[&str]) -> Option<String> {
+    if let Some(usual) = kept.iter().find(|usual| usual.eq_ignore_ascii_case(name)) {
+        return Some((*usual).into());
     }
+    let prefix = prefixes
+        .iter()
+        .find(|prefix| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))?;
+    let word = |word: &str| {
+        let mut chars = word.chars();
+        chars.next().map(|c| c.to_ascii_uppercase().to_string() + chars.as_str()).unwrap_or_default()
+    };
+    let rest: Vec<String> = name[prefix.len()..].split('-').map(word).collect();
+    Some(format!("{prefix}{}", rest.join("-")))
 }
 
 /// Writes exchanges as a tape has them: with the headers that `before`, the tape so far, compared, or else with all
@@ -212,9 +219,12 @@ pub fn write(exchanges: &[(Request, Response)], before: &[Exchange], base: &str)
     let written = exchanges.iter().enumerate().map(|(i, (request, response))| {
         let compared = before.get(i).filter(|exchange| exchange.request.method == request.method);
         let (mut request, mut response) = (request.clone(), response.clone());
-        request.headers.retain(|(name, _)| match compared {
-            Some(exchange) => exchange.request.headers.iter().any(|(n, _)| n.eq_ignore_ascii_case(name)),
-            None => KEPT_REQUEST_HEADERS.iter().any(|kept| kept.eq_ignore_ascii_case(name)),
+        request.headers = kept(&request.headers, |name| match compared {
+            Some(exchange) => {
+                let names = exchange.request.headers.iter().map(|(name, _)| name);
+                names.into_iter().find(|usual| usual.eq_ignore_ascii_case(name)).cloned()
+            }
+            None => kept_name(name, KEPT_REQUEST_HEADERS, &[]),
         });
         for (name, value) in &mut request.headers {
             if name.eq_ignore_ascii_case("Authorization") {
@@ -222,8 +232,8 @@ pub fn write(exchanges: &[(Request, Response)], before: &[Exchange], base: &str)
                 *value = format!("{scheme} {}", if scheme == "Basic" { "{user}" } else { "{token}" });
             }
         }
-        let dropped = |name: &str| DROPPED_RESPONSE_HEADERS.iter().any(|d| d.eq_ignore_ascii_case(name));
-        response.headers.retain(|(name, _)| !dropped(name));
+        response.headers =
+            kept(&response.headers, |name| kept_name(name, KEPT_RESPONSE_HEADERS, KEPT_RESPONSE_PREFIXES));
         replace_in(
             replace_in(write_exchange(&request, &response), base, BASE),
             &base.replace('/', "\\/"),
@@ -305,6 +315,41 @@ mod tests {
         let text = "/files/al/al.txt?u=al&x=alpha al";
         assert_eq!(replace_word(text, "al", "alice"), "/files/alice/alice.txt?u=alice&x=alpha alice");
         assert_eq!(replace_word("alal al_ al", "al", "alice"), "alal al_ alice");
+    }
+
+    #[test]
+    fn only_headers_that_matter_are_kept_and_no_credentials() {
+        let pairs = |list: &[(&str, &str)]| list.iter().map(|(n, v)| ((*n).into(), (*v).into())).collect();
+        let request = Request {
+            method: "GET".into(),
+            target: "/x".into(),
+            headers: pairs(&[
+                ("authorization", "Bearer c2VjcmV0"),
+                ("cookie", "a=b"),
+                ("depth", "1"),
+                ("user-agent", "x"),
+            ]),
+            body: Vec::new(),
+        };
+        let response = Response {
+            status: 200,
+            headers: pairs(&[
+                ("etag", "\"e\""),
+                ("set-cookie", "a=b"),
+                ("via", "1.1 gate.my.lan"),
+                ("x-nc-paginate-total", "9"),
+            ]),
+            body: Vec::new(),
+            cut_after: None,
+        };
+        let written = write(&[(request, response)], &[], "http://127.0.0.1:1");
+        assert_eq!(
+            written,
+            serde_json::json!([{
+                "request": { "method": "GET", "path": "/x", "headers": { "Authorization": "Bearer {token}", "Depth": "1" } },
+                "response": { "status": 200, "headers": { "ETag": "\"e\"", "X-NC-Paginate-Total": "9" } }
+            }])
+        );
     }
 
     #[test]

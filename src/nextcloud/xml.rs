@@ -18,6 +18,8 @@ pub const APPLE_ICAL: &str = "http://apple.com/ns/ical/";
 pub const CS: &str = "http://calendarserver.org/ns/";
 /// Sabre's error elements.
 pub const SABRE: &str = "http://sabredav.org/ns";
+/// The library that answers SEARCH in Nextcloud; offsets are its extension. In Nextcloud's own namespace they are ignored.
+pub const SEARCHDAV: &str = "https://github.com/icewind1991/SearchDAV/ns";
 
 /// Prefixes that every body of ours declares; bodies written elsewhere may use them as well.
 const PREFIXES: &[(&str, &str)] =
@@ -106,7 +108,7 @@ pub struct BasicSearch<'a> {
     pub order: Option<(Name<'a>, bool)>,
     /// Number of results at most.
     pub limit: Option<u32>,
-    /// Results to skip (an extension of Nextcloud's).
+    /// Results to skip (an extension, see [`SEARCHDAV`]).
     pub offset: u32,
 }
 
@@ -123,7 +125,7 @@ pub fn basic_search(search: &BasicSearch<'_>) -> String {
     let limit = search.limit.map_or(String::new(), |results| {
         let offset = match search.offset {
             0 => String::new(),
-            offset => format!("<nc:firstresult>{offset}</nc:firstresult>"),
+            offset => element((SEARCHDAV, "firstresult"), &offset.to_string()),
         };
         format!("<d:limit><d:nresults>{results}</d:nresults>{offset}</d:limit>")
     });
@@ -240,7 +242,7 @@ mod tests {
         let text = |ns, name| doc.descendants().find(|n| n.has_tag_name((ns, name))).and_then(|n| n.text());
         assert_eq!(text(DAV, "literal"), Some("%"));
         assert_eq!(text(DAV, "href"), Some("/files/alice/a&b"));
-        assert_eq!((text(DAV, "nresults"), text(NC, "firstresult")), (Some("5"), Some("10")));
+        assert_eq!((text(DAV, "nresults"), text(SEARCHDAV, "firstresult")), (Some("5"), Some("10")));
     }
 
     #[test]

@@ -99,7 +99,7 @@ fn conflict(p: &WriteFile) -> String {
     let path = p.path.canonical();
     match &p.if_match {
         None => format!(
-            "{path:?} exists already; nothing was written. To replace it, read it and give its etag as `if_match`; or \
+            "Conflict: {path:?} exists already; nothing was written. To replace it, read it and give its etag as `if_match`; or \
              choose another name."
         ),
         Some(etag) if etag.is_any() => {
@@ -108,7 +108,7 @@ fn conflict(p: &WriteFile) -> String {
             )
         }
         Some(_) => format!(
-            "{path:?} was changed since that etag was read (or does not exist); nothing was overwritten. Read it again, \
+            "Conflict: {path:?} was changed since that etag was read (or does not exist); nothing was overwritten. Read it again, \
              merge, and write with the new etag."
         ),
     }

@@ -43,14 +43,16 @@ pub(super) fn list_directory(cx: &Cx, p: ListDirectory) -> Result<Success<Direct
     let prefix = prefix(&p.path);
     let mut is_folder = false;
     let mut files: Vec<FileInfo> = Vec::new();
-    answer.each(|entry| {
-        let href = entry.href();
-        if href.trim_end_matches('/') == own.trim_end_matches('/') {
-            is_folder = entry.is_collection();
-        } else if let Some(name) = href.trim_end_matches('/').rsplit('/').next() {
-            files.push(FileInfo::read(cx, &entry, format!("{prefix}{name}")));
-        }
-    })?;
+    answer
+        .each(|entry| {
+            let href = entry.href();
+            if href.trim_end_matches('/') == own.trim_end_matches('/') {
+                is_folder = entry.is_collection();
+            } else if let Some(name) = href.trim_end_matches('/').rsplit('/').next() {
+                files.push(FileInfo::read(cx, &entry, format!("{prefix}{name}")));
+            }
+        })
+        .of(subject("folder", &p.path))?;
     if !is_folder {
         return Err(ToolError::Refused(format!(
             "{:?} is a file, not a folder. Read it with nc_webdav_read_file.",

@@ -80,10 +80,14 @@ pub(super) fn write_file(cx: &Cx, p: WriteFile) -> Result<Success<WrittenFile>, 
         _ => error.about(subject("file", &p.path)).into(),
     })?;
     let created = response.status == 201;
-    let message = if created {
-        "The file was created.".to_owned()
-    } else {
-        "The file was replaced. Nextcloud keeps the version before, where Versions are on.".to_owned()
+    let message = match (&p.if_match, response.etag()) {
+        _ if created => "The file was created.".to_owned(),
+        // Nextcloud makes etags of the time in seconds, so two quick writes can share one.
+        (Some(before), Some(after)) if before.as_str() == after => {
+            "The file was replaced. Its etag is the same as before, since both writes fell into one second."
+                .to_owned()
+        }
+        _ => "The file was replaced. Nextcloud keeps the version before, where Versions are on.".to_owned(),
     };
     Ok(Success(WrittenFile {
         status_code: response.status.into(),

@@ -12,6 +12,7 @@ const HOSTS: &[&str] = &[
     "127.0.0.1",
     "apple.com",
     "calendarserver.org",
+    "github.com",
     "nextcloud.com",
     "nextcloud.org",
     "open-collaboration-services.org",

@@ -55,7 +55,8 @@ record! {
     }
 }
 
-/// PUT with `If-None-Match: *` or `If-Match` (RFC 9110 §13.1), so that nothing is overwritten unseen.
+/// PUT with `If-None-Match: *` or `If-Match` (RFC 9110 §13.1), so that nothing is overwritten unseen. Nextcloud's etags
+/// are as fine as its times: a change within the second of the last one may keep the etag (29.0.6, local storage).
 pub(super) fn write_file(cx: &Cx, p: WriteFile) -> Result<Success<WrittenFile>, ToolError> {
     below_top(&p.path)?;
     let (bytes, content_type) = body(&p.content, p.content_type.as_deref())?;

@@ -8,11 +8,12 @@ use serde_json::Value;
 
 /// Hosts that stand in documents for what they are: namespaces, documentation, and names that RFC 2606 keeps free.
 const HOSTS: &[&str] = &[
+    // The namespace of offsets in searches.
+    "github.com",
     "localhost",
     "127.0.0.1",
     "apple.com",
     "calendarserver.org",
-    "github.com",
     "nextcloud.com",
     "nextcloud.org",
     "open-collaboration-services.org",

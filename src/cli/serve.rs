@@ -25,7 +25,11 @@ const GATE_WAIT: Duration = Duration::from_secs(10);
 
 /// Serves until the program is told to stop, or until its one stdio client has gone.
 pub(super) fn serve(config: Config) -> Result<(), Error> {
-    let signals = StopSignals::block().map_err(failed("blocking signals"))?;
+    let signals = match config.transport {
+        Transport::Http => Some(StopSignals::block().map_err(failed("blocking signals"))?),
+        // They end the program at once: whoever sends one is not waiting for answers any more (MCP, lifecycle).
+        Transport::Stdio => None,
+    };
     // Lives as long as the program serves: the recorded Nextcloud answers from this process.
     let recorded = match &config.upstream {
         Upstream::Recorded(folder) => Some(recorded(folder)?),
@@ -38,9 +42,9 @@ pub(super) fn serve(config: Config) -> Result<(), Error> {
     };
     let server = Arc::new(server(&config, &base)?);
     let caller = caller(&config);
-    match config.transport {
-        Transport::Http => serve_http(&config, server, caller, &signals),
-        Transport::Stdio => {
+    match signals {
+        Some(signals) => serve_http(&config, server, caller, &signals),
+        None => {
             log::info!("Serving MCP on standard input and output");
             stdio::serve(&server, &caller, io::stdin().lock(), io::stdout())
                 .map_err(failed("serving standard input and output"))

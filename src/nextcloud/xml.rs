@@ -16,10 +16,10 @@ pub const CARDDAV: &str = "urn:ietf:params:xml:ns:carddav";
 pub const APPLE_ICAL: &str = "http://apple.com/ns/ical/";
 /// CalendarServer's extensions (`getctag`, `source`).
 pub const CS: &str = "http://calendarserver.org/ns/";
-/// The extension of SEARCH that Nextcloud's library for it brings.
-pub const SEARCHDAV: &str = "https://github.com/icewind1991/SearchDAV/ns";
 /// Sabre's error elements.
 pub const SABRE: &str = "http://sabredav.org/ns";
+/// The library that answers SEARCH in Nextcloud; offsets are its extension. In Nextcloud's own namespace they are ignored.
+pub const SEARCHDAV: &str = "https://github.com/icewind1991/SearchDAV/ns";
 
 /// Prefixes that every body of ours declares; bodies written elsewhere may use them as well.
 const PREFIXES: &[(&str, &str)] =

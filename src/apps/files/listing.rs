@@ -46,7 +46,7 @@ pub(super) fn list_directory(cx: &Cx, p: ListDirectory) -> Result<Success<Direct
     let mut is_folder = false;
     let (mut directories_count, mut files_count, mut total_size) = (0, 0, 0);
     let mut page = Page::new(after, p.limit.get());
-    answer.each(|entry| {
+    let visited = answer.each(|entry| {
         let href = entry.href();
         let mut names = href.split('/').filter(|name| !name.is_empty());
         // The folder itself is among the answers. It is told by its depth, as Nextcloud may spell its name another
@@ -60,7 +60,8 @@ pub(super) fn list_directory(cx: &Cx, p: ListDirectory) -> Result<Success<Direct
         *(if is_directory { &mut directories_count } else { &mut files_count }) += 1;
         total_size += FileInfo::size_of(&entry).unwrap_or(0);
         page.offer(Place::new(!is_directory, name), || FileInfo::read(cx, &entry, format!("{prefix}{name}")));
-    })?;
+    });
+    visited.of(subject("folder", &p.path))?;
     if !is_folder {
         return Err(ToolError::Refused(format!(
             "{:?} is a file, not a folder. Read it with nc_webdav_read_file.",

@@ -102,9 +102,13 @@ fn check(p: &FromTo) -> Result<(), ToolError> {
 fn conflict(p: &FromTo) -> String {
     let destination = p.destination_path.canonical();
     match p.if_destination_match {
-        Some(_) => format!("{destination:?} has another etag by now; nothing was changed. Look at it again."),
+        Some(_) => format!(
+            "Conflict: {destination:?} has another etag by now; nothing was changed. Look at it again."
+        ),
         None => {
-            format!("{destination:?} exists already; nothing was changed. Set `overwrite` to replace it.")
+            format!(
+                "Conflict: {destination:?} exists already; nothing was changed. Set `overwrite` to replace it."
+            )
         }
     }
 }

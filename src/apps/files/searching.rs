@@ -120,11 +120,12 @@ fn search(
     let answer = cx.nc.multistatus(request).of(subject("folder", scope))?;
     let top = format!("{}{top}/", UrlPath::dav().as_str());
     let slash = if scope.as_given().starts_with('/') { "/" } else { "" };
-    let mut found = answer.collect(|entry| {
+    let found = answer.collect(|entry| {
         let href = entry.href();
         let path = href.strip_prefix(&top).unwrap_or(&href).trim_matches('/');
         Some(FileInfo::read(cx, &entry, format!("{slash}{path}")))
-    })?;
+    });
+    let mut found = found.of(subject("folder", scope))?;
     let next = cursor.turn(&mut found, limit, |file| file.file_id.unwrap_or(0));
     Ok(Success(FoundFiles {
         total_found: i64::from(cursor.found) + found.len() as i64,

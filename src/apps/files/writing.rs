@@ -55,8 +55,7 @@ record! {
     }
 }
 
-/// PUT with `If-None-Match: *` or `If-Match` (RFC 9110 §13.1), so that nothing is overwritten unseen. Nextcloud's etags
-/// are as fine as its times: a change within the second of the last one may keep the etag (29.0.6, local storage).
+/// PUT with `If-None-Match: *` or `If-Match` (RFC 9110 §13.1), so that nothing is overwritten unseen.
 pub(super) fn write_file(cx: &Cx, p: WriteFile) -> Result<Success<WrittenFile>, ToolError> {
     below_top(&p.path)?;
     let (bytes, content_type) = body(&p.content, p.content_type.as_deref())?;
@@ -84,10 +83,14 @@ pub(super) fn write_file(cx: &Cx, p: WriteFile) -> Result<Success<WrittenFile>, 
         _ => error.about(subject("file", &p.path)).into(),
     })?;
     let created = response.status == 201;
-    let message = if created {
-        "The file was created.".to_owned()
-    } else {
-        "The file was replaced. Nextcloud keeps the version before, where Versions are on.".to_owned()
+    let message = match (&p.if_match, response.etag()) {
+        _ if created => "The file was created.".to_owned(),
+        // Nextcloud makes etags of the time in seconds, so two quick writes can share one.
+        (Some(before), Some(after)) if before.as_str() == after => {
+            "The file was replaced. Its etag is the same as before, since both writes fell into one second."
+                .to_owned()
+        }
+        _ => "The file was replaced. Nextcloud keeps the version before, where Versions are on.".to_owned(),
     };
     Ok(Success(WrittenFile {
         status_code: response.status.into(),
@@ -103,7 +106,7 @@ fn conflict(p: &WriteFile) -> String {
     let path = p.path.canonical();
     match &p.if_match {
         None => format!(
-            "{path:?} exists already; nothing was written. To replace it, read it and give its etag as `if_match`; or \
+            "Conflict: {path:?} exists already; nothing was written. To replace it, read it and give its etag as `if_match`; or \
              choose another name."
         ),
         Some(etag) if etag.is_any() => {
@@ -112,7 +115,7 @@ fn conflict(p: &WriteFile) -> String {
             )
         }
         Some(_) => format!(
-            "{path:?} was changed since that etag was read (or does not exist); nothing was overwritten. Read it again, \
+            "Conflict: {path:?} was changed since that etag was read (or does not exist); nothing was overwritten. Read it again, \
              merge, and write with the new etag."
         ),
     }

@@ -426,7 +426,8 @@ fn each_note(cx: &Cx, mut visit: impl FnMut(ApiNote)) -> Result<(), ToolError> {
         if let Some(cursor) = &cursor {
             path = path.query("chunkCursor", cursor);
         }
-        let (head, chunk) = cx.nc.json_and_head::<Vec<ApiNote>>(Request::new("GET", path)).of("the notes")?;
+        let (head, chunk) =
+            cx.nc.json_and_head::<Vec<ApiNote>>(Request::new("GET", path)).of("the list of notes")?;
         // With a cursor the app names the notes of earlier chunks once more, by their bare ids.
         for note in chunk.into_iter().filter(|note| !note.etag.is_empty()) {
             visit(note);
@@ -451,7 +452,7 @@ fn list_notes(cx: &Cx, p: ListNotes) -> Result<Success<NoteList>, ToolError> {
         path = path.query("category", category);
     }
     let turn = cx.nc.serialize("notes")?;
-    let mut all: Vec<ApiNote> = cx.nc.json(Request::new("GET", path)).of("the notes")?;
+    let mut all: Vec<ApiNote> = cx.nc.json(Request::new("GET", path)).of("the list of notes")?;
     drop(turn);
     all.sort_by(|a, b| b.modified.cmp(&a.modified).then(a.id.cmp(&b.id)));
     let total_found = all.len() as i64;

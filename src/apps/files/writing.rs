@@ -72,9 +72,12 @@ pub(super) fn write_file(cx: &Cx, p: WriteFile) -> Result<Success<WrittenFile>, 
     };
     let response = cx.nc.send(request).map_err(|error| match error.kind {
         Kind::PreconditionFailed => ToolError::Refused(conflict(&p)),
-        Kind::NotFound | Kind::Conflict => ToolError::Refused(format!(
-            "{:?} could not be written: its parent folder does not exist, or a folder has this name. Make the parent \
-             with nc_webdav_create_directory.",
+        Kind::NotFound => ToolError::Refused(format!(
+            "The folder of {:?} does not exist; nothing was written. Make it with nc_webdav_create_directory.",
+            p.path.canonical()
+        )),
+        Kind::Conflict => ToolError::Refused(format!(
+            "{:?} could not be written: it is a folder, or what it should lie in is none.",
             p.path.canonical()
         )),
         _ => error.about(subject("file", &p.path)).into(),

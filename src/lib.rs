@@ -21,6 +21,7 @@ pub mod schema;
 pub mod secret;
 pub mod server;
 pub mod spelling;
+pub mod store;
 pub mod sys;
 pub mod tool;
 pub mod transport;

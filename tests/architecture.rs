@@ -21,7 +21,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tool", &["clock", "nextcloud", "schema"]),
     ("apps", &["nextcloud", "schema", "tool"]),
     ("registry", &["apps", "nextcloud", "schema", "tool"]),
-    ("auth", &["clock", "nextcloud", "tool"]),
+    ("store", &["clock", "secret"]),
+    ("auth", &["clock", "nextcloud", "store", "tool"]),
     ("server", &["clock", "gate", "nextcloud", "registry", "tool"]),
     (
         "mcp",
@@ -83,6 +84,7 @@ fn what_only_one_place_may_do_is_done_there_only() {
         ),
         ("SystemRandom", &["clock.rs"], "randomness comes from the clock module"),
         ("ureq::", &["nextcloud", "replay/"], "one client speaks to Nextcloud"),
+        ("rusqlite::", &["store"], "one place speaks SQL"),
         ("std::env::", &["cli", "config.rs", "log.rs", "main.rs"], "the environment is read at start only"),
         ("env::var", &["cli", "config.rs", "log.rs"], "the environment is read at start only"),
         ("static mut", &[], "no global mutable state"),

@@ -1,5 +1,13 @@
 //! Who asks, and what they may do.
 
+pub mod client_store;
+pub mod discovery;
+pub mod lines;
+pub mod metadata;
+mod registrar;
+pub mod registration;
+pub mod startup;
+
 use std::sync::Arc;
 
 use crate::nextcloud::Account;

@@ -16,6 +16,14 @@ pub mod reason;
 pub mod tokens;
 pub mod userinfo;
 
+pub mod client_store;
+pub mod discovery;
+pub mod lines;
+pub mod metadata;
+mod registrar;
+pub mod registration;
+pub mod startup;
+
 use std::sync::Arc;
 
 use crate::nextcloud::Account;

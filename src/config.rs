@@ -113,6 +113,8 @@ pub enum Auth {
 
 #[derive(Clone, Debug)]
 pub struct OAuth {
+    /// The mode was asked for although an account is set, too.
+    pub account_is_set: bool,
     /// `None`: register dynamically (RFC 7591).
     pub client: Option<OAuthClient>,
     /// Empty: those of all enabled apps.
@@ -120,6 +122,7 @@ pub struct OAuth {
     pub token_type: TokenType,
     pub public_issuer_url: Option<String>,
     pub discovery_url: Option<String>,
+    pub discovery_retry: DiscoveryRetry,
     pub jwks_uri: Option<String>,
     pub introspection_uri: Option<String>,
     pub userinfo_uri: Option<String>,
@@ -131,6 +134,15 @@ pub struct OAuth {
     pub storage: Option<PathBuf>,
     /// `None`: kept beside the storage.
     pub encryption_key: Option<Secret>,
+}
+
+/// How often and how patiently to ask for the discovery document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DiscoveryRetry {
+    pub attempts: u32,
+    /// Wait after the first failure; doubles with each.
+    pub backoff: Duration,
+    pub backoff_max: Duration,
 }
 
 #[derive(Clone, Debug)]

@@ -24,6 +24,7 @@ mod exchange;
 mod gate;
 mod network;
 mod ocs;
+mod outside;
 mod path;
 mod request;
 mod resolver;
@@ -45,6 +46,7 @@ pub use client::{Client, Turn};
 pub use dav::{Element, Entry, Multistatus};
 pub use error::{Error, Kind, Subject, advice};
 pub use ocs::php_object;
+pub use outside::{Fetch, OUTSIDE_BYTES_MAX, Outside, OutsideError, OutsideRequest, OutsideResponse};
 pub use path::{UrlPath, decode, encode};
 pub use request::{ANSWER_BYTES_MAX, Request};
 pub use response::{Response, ResponseHead, Slice, normalise_etag as etag};
@@ -112,6 +114,12 @@ impl Nextcloud {
     /// A call that may take this long, from now on.
     pub fn call(&self, budget: Duration) -> Call {
         Call { deadline: self.clock.monotonic().saturating_add(budget), cancel: Cancel::default() }
+    }
+
+    /// A client of the identity provider, which need not be this Nextcloud; with the same certificate authorities
+    /// and proxy.
+    pub fn outside(&self) -> Outside {
+        Outside::new(self)
     }
 
     /// `GET /status.php` within this time: version and maintenance, without a credential.

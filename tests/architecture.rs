@@ -22,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("apps", &["nextcloud", "schema", "tool"]),
     ("registry", &["apps", "nextcloud", "schema", "tool"]),
     ("store", &["clock", "secret"]),
-    ("auth", &["clock", "nextcloud", "store", "tool"]),
+    ("auth", &["cancel", "clock", "config", "nextcloud", "secret", "store", "tool"]),
     ("server", &["clock", "gate", "nextcloud", "registry", "tool"]),
     (
         "mcp",

@@ -7,8 +7,9 @@ use super::reader::{Reader, quote};
 use super::source::Raw;
 use super::table::*;
 use super::{
-    Auth, BaseUrl, Config, Fault, Faults, HostPattern, LimitChoice, Listen, LogChoice, NextcloudLink, OAuth,
-    OAuthClient, OriginPattern, Scheme, TokenType, ToolChoice, Transport, Upstream, refuse_open_address,
+    Auth, BaseUrl, Config, DiscoveryRetry, Fault, Faults, HostPattern, LimitChoice, Listen, LogChoice,
+    NextcloudLink, OAuth, OAuthClient, OriginPattern, Scheme, TokenType, ToolChoice, Transport, Upstream,
+    refuse_open_address,
 };
 use crate::log::Format;
 use crate::secret::Secret;
@@ -148,7 +149,7 @@ fn auth(r: &mut Reader, transport: Transport) -> Option<Auth> {
                     .warnings
                     .push("NEXTCLOUD_USERNAME and NEXTCLOUD_PASSWORD are not used in OAuth mode".into());
             }
-            Some(Auth::OAuth(Box::new(oauth(r))))
+            Some(Auth::OAuth(Box::new(OAuth { account_is_set, ..oauth(r) })))
         }
         ("auto", None, None) => Some(Auth::OAuth(Box::new(oauth(r)))),
         (_, Some(username), Some(password)) => {
@@ -229,11 +230,17 @@ fn oauth(r: &mut Reader) -> OAuth {
         }
     };
     OAuth {
+        account_is_set: false,
         client,
         scopes: r.list(&OIDC_SCOPES),
         token_type: if r.word(&OIDC_TOKEN_TYPE) == "jwt" { TokenType::Jwt } else { TokenType::Opaque },
         public_issuer_url: r.url(&PUBLIC_ISSUER_URL),
         discovery_url: r.url(&OIDC_DISCOVERY_URL),
+        discovery_retry: DiscoveryRetry {
+            attempts: u32::try_from(r.number(&OIDC_DISCOVERY_ATTEMPTS)).unwrap_or(u32::MAX),
+            backoff: r.seconds(&OIDC_DISCOVERY_BACKOFF),
+            backoff_max: r.seconds(&OIDC_DISCOVERY_BACKOFF_MAX),
+        },
         jwks_uri: r.url(&OIDC_JWKS_URI),
         introspection_uri: r.url(&OIDC_INTROSPECTION_URI),
         userinfo_uri: r.url(&OIDC_USERINFO_URI),

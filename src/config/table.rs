@@ -277,6 +277,7 @@ table! {
     }
     PUBLIC_ISSUER_URL = OAuth {
         key: "NEXTCLOUD_PUBLIC_ISSUER_URL",
+        aliases: &["OIDC_ISSUER"],
         flags: &[Flag::value("--public-issuer-url", None)],
         placeholder: "URL",
         kind: Kind::Url,
@@ -287,6 +288,27 @@ table! {
         placeholder: "URL",
         kind: Kind::Url,
         about: "Discovery document of the identity provider. Without it: /.well-known/openid-configuration of NEXTCLOUD_HOST.",
+    }
+    OIDC_DISCOVERY_ATTEMPTS = OAuth {
+        key: "OIDC_DISCOVERY_MAX_ATTEMPTS",
+        placeholder: "COUNT",
+        default: "10",
+        kind: Kind::Number { min: 1, max: 100 },
+        about: "How often to ask for the discovery document in one round; a round that failed is started again after a minute.",
+    }
+    OIDC_DISCOVERY_BACKOFF = OAuth {
+        key: "OIDC_DISCOVERY_BACKOFF_BASE",
+        placeholder: "SECONDS",
+        default: "1",
+        kind: Kind::Seconds { min: 1, max: 60 },
+        about: "Wait after the first failed attempt; it doubles with each further one.",
+    }
+    OIDC_DISCOVERY_BACKOFF_MAX = OAuth {
+        key: "OIDC_DISCOVERY_BACKOFF_MAX",
+        placeholder: "SECONDS",
+        default: "15",
+        kind: Kind::Seconds { min: 1, max: 3_600 },
+        about: "Longest wait between two attempts.",
     }
     OIDC_JWKS_URI = OAuth {
         key: "OIDC_JWKS_URI",

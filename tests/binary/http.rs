@@ -71,6 +71,23 @@ fn a_call_that_runs_is_answered_before_the_program_stops() {
 }
 
 #[test]
+fn a_second_signal_breaks_off_what_runs_and_its_caller_is_told() {
+    let (nextcloud, asked, _release) = held_nextcloud();
+    let mut program = Program::serve(nextcloud.url(), &[], &[]);
+    let address = program.address();
+    let running = send(&address, &post_request(&address, "", &call(7, 88).to_string()));
+    asked.recv_timeout(PATIENCE).expect("the call reaches Nextcloud");
+    program.signal("TERM");
+    program.log.until("Stopping signal=Terminate");
+    program.signal("INT");
+    program.log.until("Breaking off the calls that run signal=Interrupt");
+    let answer = read_answer(running).json();
+    assert_eq!(answer["result"]["isError"], true, "{answer}");
+    assert!(shown(&answer).contains("the program is stopping"), "{answer}");
+    assert_eq!(program.ended().status, Some(0));
+}
+
+#[test]
 fn a_port_in_use_is_told_and_ends_with_69() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address");

@@ -1,4 +1,20 @@
 //! Who asks, and what they may do.
+//!
+//! A bearer token is judged by pure functions: [`jws`] says whose signature it is, [`jwt`] what it claims, [`introspection`]
+//! and [`userinfo`] read what the provider says of it. [`keys`] and [`tokens`] remember, so that a request costs neither
+//! a round trip nor a signature check. Nothing here opens a connection.
+
+pub mod algorithm;
+pub mod claims;
+pub mod introspection;
+mod json;
+pub mod jwks;
+pub mod jws;
+pub mod jwt;
+pub mod keys;
+pub mod reason;
+pub mod tokens;
+pub mod userinfo;
 
 use std::sync::Arc;
 

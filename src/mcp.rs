@@ -143,7 +143,9 @@ fn answer(server: &Arc<Server>, incoming: &Incoming, request: Request, deadline:
         Err(Busy { retry_after_s }) => return Reply::Busy { retry_after_s },
     };
     if incoming.accepts_events && job.streams() {
-        return stream(server.clone(), incoming.caller.clone(), job, deadline, permit);
+        // Up to 2025-11-25 a lost connection is no cancellation; on stdio the flag is set by a message, in every revision.
+        let may_cancel = incoming.headers.is_none() || job.envelope.revision.is_modern();
+        return stream(server.clone(), incoming.caller.clone(), job, deadline, permit, may_cancel);
     }
     let body = job.run(server, incoming.caller, deadline, &incoming.cancel, &NoProgress);
     drop(permit);
@@ -159,10 +161,12 @@ fn stream(
     job: Job,
     deadline: Duration,
     permit: Option<Permit>,
+    may_cancel: bool,
 ) -> Reply {
     Reply::Stream(Box::new(move |sink| {
         let progress = SinkProgress::new(sink, job.envelope.progress_token.clone(), job.envelope.revision);
-        let body = job.run(&server, &caller, deadline, sink.cancel(), &progress);
+        let cancel = if may_cancel { sink.cancel().clone() } else { Cancel::new() };
+        let body = job.run(&server, &caller, deadline, &cancel, &progress);
         drop(permit);
         if !sink.cancel().is_cancelled() && sink.send(&body).is_err() {
             log::debug!("answer not sent, the client has gone caller={}", caller.name);

@@ -21,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("tool", &["clock", "nextcloud", "schema"]),
     ("apps", &["nextcloud", "schema", "tool"]),
     ("registry", &["apps", "nextcloud", "schema", "tool"]),
-    ("auth", &["nextcloud", "tool"]),
+    ("auth", &["clock", "nextcloud", "tool"]),
     ("server", &["clock", "gate", "nextcloud", "registry", "tool"]),
     (
         "mcp",

@@ -8,6 +8,8 @@ use serde_json::Value;
 
 /// Hosts that stand in documents for what they are: namespaces, documentation, and names that RFC 2606 keeps free.
 const HOSTS: &[&str] = &[
+    // The namespace of offsets in searches.
+    "github.com",
     "localhost",
     "127.0.0.1",
     "apple.com",

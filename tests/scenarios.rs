@@ -145,6 +145,43 @@ fn every_scenario_passes() {
     assert!(failures.is_empty(), "{failed} of {all} scenarios failed\n\n{}", failures.join("\n"));
 }
 
+#[test]
+fn every_tool_and_resource_has_a_scenario_in_which_it_works_and_one_in_which_it_fails() {
+    /// Nothing but Nextcloud itself can fail here, and that has scenarios with other calls.
+    const NEVER_FAIL: &[&str] = &["nc_webdav_list_favorites", "notes://settings", "nc://capabilities"];
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios");
+    let mut works: Vec<String> = Vec::new();
+    let mut fails: Vec<String> = Vec::new();
+    for path in files_below(&root).expect("the scenarios") {
+        let text = std::fs::read_to_string(&path).expect("a scenario");
+        let document: Value = serde_json::from_str(&text).expect("JSON");
+        for step in document["steps"].as_array().expect("steps") {
+            let called = step["tool"].as_str().or(step["resource"].as_str()).expect("a call").to_owned();
+            if step.get("error").is_some() { fails.push(called) } else { works.push(called) }
+        }
+    }
+    let registry = Registry::new(&Selection::default());
+    let mut missing = Vec::new();
+    for tool in registry.tools() {
+        let name = tool.name.to_owned();
+        if !works.contains(&name) {
+            missing.push(format!("{name} works in no scenario"));
+        }
+        if !fails.contains(&name) && !NEVER_FAIL.contains(&tool.name) {
+            missing.push(format!("{name} fails in no scenario"));
+        }
+    }
+    for resource in registry.resources() {
+        let read = |uris: &[String]| {
+            uris.iter().any(|uri| registry.resource(uri).is_some_and(|(found, _)| found.uri == resource.uri))
+        };
+        if !read(&works) {
+            missing.push(format!("{} is read in no scenario", resource.uri));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
 /// The mode that the environment asks for, and the files it is for.
 fn mode(files: Vec<PathBuf>) -> (Mode, Vec<PathBuf>) {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

@@ -303,6 +303,17 @@ fn other_apps_answer_with_the_nearest_recording() {
 }
 
 #[test]
+fn another_word_in_a_query_is_another_question_and_another_number_is_not() {
+    let server = tour();
+    let shares = "/ocs/v2.php/apps/files_sharing/api/v1";
+    let status = |target: String| get(&server, &target).status;
+    assert_eq!(status(format!("{shares}/sharees?itemType=file&search=bo&perPage=50")), 200);
+    assert_eq!(status(format!("{shares}/sharees?itemType=file&search=eve&perPage=10")), 404);
+    assert_eq!(status(format!("{shares}/shares?path=/elsewhere")), 404);
+    assert_eq!(status("/index.php/apps/notes/api/v1.4/attachment/88?path=other.png".into()), 404);
+}
+
+#[test]
 fn what_was_not_recorded_is_told_in_words() {
     let server = tour();
     let words = "this is a recorded Nextcloud, and this is not in its recordings: ";

@@ -153,13 +153,12 @@ impl FileInfo {
     fn read(cx: &Cx, entry: &Entry<'_>, path: String) -> FileInfo {
         let is_directory = entry.is_collection();
         let text = |namespace, name| entry.prop(namespace, name).map(str::to_owned);
-        let number = |namespace, name| entry.prop(namespace, name).and_then(|value| value.parse().ok());
-        let file_id: Option<i64> = number(OC, "fileid");
+        let file_id: Option<i64> = entry.prop(OC, "fileid").and_then(|id| id.parse().ok());
         FileInfo {
             name: path.rsplit('/').next().unwrap_or_default().to_owned(),
             path,
             is_directory,
-            size: number(DAV, "getcontentlength").or_else(|| number(OC, "size")),
+            size: FileInfo::size_of(entry),
             content_type: text(DAV, "getcontenttype").filter(|_| !is_directory),
             last_modified: text(DAV, "getlastmodified"),
             etag: entry.etag(),
@@ -167,6 +166,12 @@ impl FileInfo {
             is_favorite: (entry.prop(OC, "favorite") == Some("1")).then_some(true),
             url: file_id.and_then(|id| cx.link(&format!("/index.php/f/{id}"))),
         }
+    }
+
+    /// Bytes; absent where Nextcloud does not know (−1 for storage that it has not looked through).
+    fn size_of(entry: &Entry<'_>) -> Option<i64> {
+        let size = entry.prop(DAV, "getcontentlength").or_else(|| entry.prop(OC, "size"))?.parse().ok()?;
+        Some(size).filter(|size| *size >= 0)
     }
 }
 

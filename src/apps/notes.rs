@@ -158,7 +158,7 @@ params! {
 
 params! {
     struct ListNotes {
-        /// Only this folder and the ones below it.
+        /// Only this folder, not the ones below it.
         category: Option<String>,
         /// 0 gives only the count.
         limit: Count<0, 1000> = 100,
@@ -335,7 +335,14 @@ fn update_note(cx: &Cx, p: UpdateNote) -> Result<Success<SavedNote>, ToolError> 
         return Err(ToolError::Arguments("give at least one of `title`, `content`, `category`".into()));
     }
     let _turn = cx.nc.serialize("notes")?;
-    Ok(put(cx, p.note_id, p.etag.as_str(), body)?.saved(cx))
+    match put(cx, p.note_id, p.etag.as_str(), body) {
+        Err(error) if error.kind == Kind::PreconditionFailed => Err(ToolError::Refused(format!(
+            "Conflict: note {} was changed since that etag was read; nothing was overwritten. Read it again with \
+             nc_notes_get_note, merge, and update with the new etag.",
+            p.note_id
+        ))),
+        other => Ok(other?.saved(cx)),
+    }
 }
 
 fn append_content(cx: &Cx, p: AppendContent) -> Result<Success<SavedNote>, ToolError> {
@@ -413,14 +420,21 @@ fn score(words: &[String], note: &ApiNote) -> Option<f64> {
 fn each_note(cx: &Cx, mut visit: impl FnMut(ApiNote)) -> Result<(), ToolError> {
     let _turn = cx.nc.serialize("notes")?;
     let mut cursor: Option<String> = None;
+    let mut read = 0;
     for _ in 0..CHUNKS_MAX {
         let mut path = notes().query("chunkSize", CHUNK);
         if let Some(cursor) = &cursor {
             path = path.query("chunkCursor", cursor);
         }
-        let (head, chunk) = cx.nc.json_and_head::<Vec<ApiNote>>(Request::new("GET", path)).of("the notes")?;
+        let (head, chunk) =
+            cx.nc.json_and_head::<Vec<ApiNote>>(Request::new("GET", path)).of("the list of notes")?;
         // With a cursor the app names the notes of earlier chunks once more, by their bare ids.
-        chunk.into_iter().filter(|note| !note.etag.is_empty()).for_each(&mut visit);
+        for note in chunk.into_iter().filter(|note| !note.etag.is_empty()) {
+            visit(note);
+            read += 1;
+        }
+        let pending = head.header("X-Notes-Chunk-Pending").and_then(|count| count.parse::<u64>().ok());
+        cx.progress.report(read, pending.map(|pending| read + pending), "notes read");
         cursor = head.header("X-Notes-Chunk-Cursor").map(str::to_owned);
         if cursor.is_none() {
             return Ok(());
@@ -438,7 +452,7 @@ fn list_notes(cx: &Cx, p: ListNotes) -> Result<Success<NoteList>, ToolError> {
         path = path.query("category", category);
     }
     let turn = cx.nc.serialize("notes")?;
-    let mut all: Vec<ApiNote> = cx.nc.json(Request::new("GET", path)).of("the notes")?;
+    let mut all: Vec<ApiNote> = cx.nc.json(Request::new("GET", path)).of("the list of notes")?;
     drop(turn);
     all.sort_by(|a, b| b.modified.cmp(&a.modified).then(a.id.cmp(&b.id)));
     let total_found = all.len() as i64;

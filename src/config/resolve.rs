@@ -7,7 +7,7 @@ use super::reader::{Reader, quote};
 use super::source::Raw;
 use super::table::*;
 use super::{
-    Auth, BaseUrl, Config, Faults, HostPattern, LimitChoice, Listen, LogChoice, NextcloudLink, OAuth,
+    Auth, BaseUrl, Config, Fault, Faults, HostPattern, LimitChoice, Listen, LogChoice, NextcloudLink, OAuth,
     OAuthClient, OriginPattern, Scheme, TokenType, ToolChoice, Transport, Upstream, refuse_open_address,
 };
 use crate::log::Format;
@@ -35,7 +35,7 @@ pub(super) fn config(raw: Raw) -> Result<Config, Faults> {
         r.raw.faults.extend(refused.err());
     }
     let (Some(upstream), Some(auth), true) = (upstream, auth, r.raw.faults.is_empty()) else {
-        return Err(Faults(r.raw.faults));
+        return Err(with_warnings(r.raw));
     };
     let mut config = Config {
         listen,
@@ -53,8 +53,16 @@ pub(super) fn config(raw: Raw) -> Result<Config, Faults> {
         warnings: Vec::new(),
     };
     warn(&mut r, &config);
-    config.warnings = r.raw.warnings;
+    config.warnings = r.raw.strangers;
+    config.warnings.append(&mut r.raw.warnings);
     Ok(config)
+}
+
+/// A misspelt variable is only a warning, but it may well be why another one is missing.
+fn with_warnings(raw: Raw) -> Faults {
+    let warning =
+        |problem| Fault { key: "warning".into(), source: String::new(), problem, remedy: String::new() };
+    Faults(raw.faults.into_iter().chain(raw.strangers.into_iter().map(warning)).collect())
 }
 
 /// Only what listing the tools takes; nothing about Nextcloud has to be set.

@@ -56,6 +56,8 @@ pub(super) struct Raw {
     pub values: BTreeMap<&'static str, Vec<Given>>,
     pub faults: Vec<Fault>,
     pub warnings: Vec<String>,
+    /// Warnings about variables that look like ours and are not.
+    pub strangers: Vec<String>,
 }
 
 /// Flags beat the environment, the environment beats `.env`. A variable that is set but empty counts as not set, and
@@ -177,7 +179,7 @@ fn read_environment(env: &BTreeMap<OsString, OsString>, raw: &mut Raw) -> Variab
         let Some(key) = key.to_str() else { continue };
         let source = Source::Environment(key.to_owned());
         if !known.contains(key) {
-            raw.warnings.extend(stranger(key, &known).filter(|_| !is_service_link(key)));
+            raw.strangers.extend(stranger(key, &known).filter(|_| !is_service_link(key)));
         } else if let Some(text) = value.to_str() {
             variables.insert(key.to_owned(), Given { source, text: text.to_owned() });
         } else {
@@ -198,7 +200,7 @@ fn read_dotenv(text: &str, raw: &mut Raw) -> Variables {
     for dotenv::Line { number, key, value } in dotenv::lines(text) {
         let source = Source::DotEnv { key: key.clone(), line: number };
         match value {
-            _ if !key.is_empty() && !known.contains(&key) => raw.warnings.extend(stranger(&key, &known)),
+            _ if !key.is_empty() && !known.contains(&key) => raw.strangers.extend(stranger(&key, &known)),
             Ok(text) => drop(variables.insert(key, Given { source, text })),
             Err(problem) if key.is_empty() => {
                 raw.warnings.push(format!("{source} {problem} and is passed over"))

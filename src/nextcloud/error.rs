@@ -53,6 +53,8 @@ pub enum Kind {
     Malformed,
     /// The answer ended before its announced length, twice.
     CutShort,
+    /// The connection broke after something that changes data was sent: it may have been done or not.
+    Uncertain,
     /// The answer is longer than the limit of the request.
     AnswerTooLarge,
     /// No connection, or one that broke.
@@ -112,6 +114,7 @@ pub fn advice(kind: Kind) -> &'static str {
             "Retrying rarely helps. A proxy or an unknown version of the app may be the reason."
         }
         Kind::CutShort => "Try again; if it stays, ask for less at once.",
+        Kind::Uncertain => "Look whether it was done before you try again.",
         Kind::AnswerTooLarge => "Ask for less: a page, a range, or a narrower search.",
         Kind::Unreachable => "Nextcloud or the network is down, or NEXTCLOUD_HOST is wrong. Try again later.",
         Kind::Dns => "The operator should check the host name in NEXTCLOUD_HOST.",
@@ -155,6 +158,7 @@ fn predicate(kind: Kind) -> &'static str {
         Kind::NotNextcloud => "failed: a web page came where Nextcloud's answer was due",
         Kind::Malformed => "failed: Nextcloud's answer could not be understood",
         Kind::CutShort => "failed: the answer was cut short",
+        Kind::Uncertain => "was sent, but the connection broke before Nextcloud answered",
         Kind::AnswerTooLarge => "failed: the answer is too large",
         Kind::Unreachable => "failed: Nextcloud could not be reached",
         Kind::Dns => "failed: Nextcloud's host name could not be resolved",

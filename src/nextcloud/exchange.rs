@@ -32,6 +32,11 @@ pub(super) struct Live {
     _place: Pass,
 }
 
+/// The connection broke, and whether the request was carried out cannot be told.
+fn uncertain(request: &Request) -> Error {
+    Error::new(Kind::Uncertain, request.label())
+}
+
 impl Client<'_> {
     /// Sends a request and reads the whole answer. What `due` says is checked on a 2xx, too.
     pub(super) fn exchange(&self, request: &Request, due: Due) -> Result<Response, Error> {
@@ -75,6 +80,7 @@ impl Client<'_> {
             match failed {
                 Failed::Gone(error) => {
                     if !(request.is_repeatable() && attempts.again_fresh()) {
+                        let error = if request.is_safe() { error } else { uncertain(request) };
                         return Err(self.report(error, sent_at));
                     }
                     log::debug!(
@@ -86,6 +92,14 @@ impl Client<'_> {
                     Some(next) => target = next,
                     None => return Err(self.report(*error, sent_at)),
                 },
+                // The condition of a repeated write fails also when the first try was carried out after all.
+                Failed::Final(error)
+                    if attempts.fresh
+                        && !request.is_safe()
+                        && matches!(error.kind, Kind::PreconditionFailed | Kind::NotFound) =>
+                {
+                    return Err(self.report(uncertain(request), sent_at));
+                }
                 Failed::Final(error) => {
                     let left = self.call.remaining(&self.nextcloud.clock);
                     match attempts.wait(&error, left, &self.nextcloud.ids) {

@@ -2,6 +2,8 @@
 
 use ureq::http::HeaderMap;
 
+use crate::schema::Etag;
+
 /// Status and headers of an answer.
 #[derive(Clone, Debug)]
 pub struct ResponseHead {
@@ -77,15 +79,7 @@ pub struct Slice {
 /// An entity tag in the one form that this program shows: strong, without quotes, without the suffix that a
 /// compressing proxy adds. Absent if nothing is left.
 pub fn normalise_etag(raw: &str) -> Option<String> {
-    let mut tag = raw.trim();
-    tag = tag.strip_prefix("W/").unwrap_or(tag);
-    tag = tag.strip_prefix('"').unwrap_or(tag);
-    tag = tag.strip_suffix('"').unwrap_or(tag);
-    for suffix in ["--gzip", "-gzip", "-br", ";gzip"] {
-        tag = tag.strip_suffix(suffix).unwrap_or(tag);
-    }
-    let fine = !tag.is_empty() && tag.chars().all(|c| !c.is_control() && c != '"');
-    fine.then(|| tag.to_owned())
+    Etag::parse(raw).ok().map(Etag::into_string)
 }
 
 /// The same tag as a header value. One that cannot be a tag becomes `""`, which matches nothing.

@@ -18,6 +18,8 @@ pub const APPLE_ICAL: &str = "http://apple.com/ns/ical/";
 pub const CS: &str = "http://calendarserver.org/ns/";
 /// Sabre's error elements.
 pub const SABRE: &str = "http://sabredav.org/ns";
+/// The library that answers SEARCH in Nextcloud; offsets are its extension. In Nextcloud's own namespace they are ignored.
+pub const SEARCHDAV: &str = "https://github.com/icewind1991/SearchDAV/ns";
 
 /// Prefixes that every body of ours declares; bodies written elsewhere may use them as well.
 const PREFIXES: &[(&str, &str)] =
@@ -102,11 +104,12 @@ pub struct BasicSearch<'a> {
     /// The condition as XML, such as `<d:is-collection/>`. Nextcloud answers 500 to none, so everything is
     /// matched then (`%` as display name).
     pub condition: &'a str,
-    /// Property to sort by, and whether the greatest comes first.
-    pub order: Option<(Name<'a>, bool)>,
+    /// Properties to sort by, the weightiest first, and whether the greatest comes first.
+    pub order: &'a [(Name<'a>, bool)],
     /// Number of results at most.
     pub limit: Option<u32>,
-    /// Results to skip (an extension of Nextcloud's).
+    /// Results to skip ([`SEARCHDAV`]). Nextcloud counts the searched folder itself as well if it matches, but does
+    /// not send it.
     pub offset: u32,
 }
 
@@ -116,14 +119,18 @@ pub fn basic_search(search: &BasicSearch<'_>) -> String {
         "" => "<d:like><d:prop><d:displayname/></d:prop><d:literal>%</d:literal></d:like>",
         condition => condition,
     };
-    let order = search.order.map_or(String::new(), |(name, descending)| {
-        let direction = if descending { "<d:descending/>" } else { "<d:ascending/>" };
-        format!("<d:order>{}{direction}</d:order>", prop(&[name]))
-    });
+    let order: String = search
+        .order
+        .iter()
+        .map(|(name, descending)| {
+            let direction = if *descending { "<d:descending/>" } else { "<d:ascending/>" };
+            format!("<d:order>{}{direction}</d:order>", prop(&[*name]))
+        })
+        .collect();
     let limit = search.limit.map_or(String::new(), |results| {
         let offset = match search.offset {
             0 => String::new(),
-            offset => format!("<nc:firstresult>{offset}</nc:firstresult>"),
+            offset => element((SEARCHDAV, "firstresult"), &offset.to_string()),
         };
         format!("<d:limit><d:nresults>{results}</d:nresults>{offset}</d:limit>")
     });
@@ -232,7 +239,7 @@ mod tests {
             depth: "infinity",
             limit: Some(5),
             offset: 10,
-            order: Some(((DAV, "getlastmodified"), true)),
+            order: &[((DAV, "getlastmodified"), true), ((DAV, "displayname"), false)],
             ..BasicSearch::default()
         };
         let xml = basic_search(&search);
@@ -240,7 +247,8 @@ mod tests {
         let text = |ns, name| doc.descendants().find(|n| n.has_tag_name((ns, name))).and_then(|n| n.text());
         assert_eq!(text(DAV, "literal"), Some("%"));
         assert_eq!(text(DAV, "href"), Some("/files/alice/a&b"));
-        assert_eq!((text(DAV, "nresults"), text(NC, "firstresult")), (Some("5"), Some("10")));
+        assert_eq!((text(DAV, "nresults"), text(SEARCHDAV, "firstresult")), (Some("5"), Some("10")));
+        assert_eq!(doc.descendants().filter(|n| n.has_tag_name((DAV, "order"))).count(), 2);
     }
 
     #[test]

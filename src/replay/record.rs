@@ -80,6 +80,9 @@ const SECRET_MEMBERS: &[&str] = &[
     "token",
 ];
 
+/// Shorter strings are no secrets, and would be found in other words.
+const SECRET_BYTES_MIN: usize = 8;
+
 /// A live Nextcloud and an account on it.
 #[derive(Clone)]
 pub struct Upstream {
@@ -266,7 +269,7 @@ fn secrets_in(value: &Value, found: &mut Vec<String>) {
             for (name, member) in members {
                 match member {
                     Value::String(secret) if SECRET_MEMBERS.contains(&name.as_str()) => {
-                        if !found.contains(secret) {
+                        if secret.len() >= SECRET_BYTES_MIN && !found.contains(secret) {
                             found.push(secret.clone());
                         }
                     }

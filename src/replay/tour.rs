@@ -117,6 +117,7 @@ impl Tour {
         let candidates = self.recordings.iter().filter(|recording| {
             recording.is_for(&request.method, place)
                 && recording.exchange.response.status < 300
+                && recording.place.has_words_of(place)
                 && (recording.depth() == request.header("Depth") || request.method != "PROPFIND")
         });
         let scored = candidates.filter_map(|recording| {
@@ -191,6 +192,13 @@ impl Place {
             .collect();
         query.sort();
         Place { path: decoded(path).trim_end_matches('/').into(), query }
+    }
+
+    /// Whether every word in the query of `asked` is in this one too. Another number is mostly another page of the same;
+    /// another word is another question.
+    fn has_words_of(&self, asked: &Place) -> bool {
+        let number = |value: &str| matches!(value, "" | "true" | "false") || value.parse::<i64>().is_ok();
+        asked.query.iter().all(|pair| number(&pair.1) || self.query.contains(pair))
     }
 }
 

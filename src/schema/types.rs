@@ -126,12 +126,18 @@ impl Wire for DavPath {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Etag(String);
 
+/// What web servers append to the tag of an answer that they compressed.
+const CODING_SUFFIXES: [&str; 4] = ["--gzip", "-gzip", "-br", ";gzip"];
+
 impl Etag {
     /// Brings one of the spellings to ours. Fails on an empty one and on characters that no header may carry.
     pub fn parse(text: &str) -> Result<Etag, String> {
         let text = text.trim();
-        let text = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
-        let text = text.strip_suffix("-gzip").unwrap_or(text).trim_matches('"');
+        let mut text = text.strip_prefix("W/").unwrap_or(text).trim_matches('"');
+        for suffix in CODING_SUFFIXES {
+            text = text.strip_suffix(suffix).unwrap_or(text);
+        }
+        let text = text.trim_matches('"');
         if text.is_empty() || text.len() > 200 || !text.bytes().all(|b| b.is_ascii_graphic() && b != b'"') {
             return Err("not an etag; take it from the answer of a read or list call".into());
         }
@@ -140,6 +146,10 @@ impl Etag {
 
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
     }
 
     /// Whether it is `*`: any version, as long as there is one.

@@ -1,7 +1,9 @@
 //! What is in a folder.
 
+use std::collections::BTreeMap;
+
 use super::{FileInfo, LISTING_BYTES_MAX, PROPERTIES, subject};
-use crate::nextcloud::{Request, Subject, decode, xml};
+use crate::nextcloud::{Request, Subject, xml};
 use crate::schema::{Count, DavPath};
 use crate::tool::{Cx, Success, ToolError};
 use crate::{params, record};
@@ -30,11 +32,11 @@ record! {
     }
 }
 
-/// PROPFIND with `Depth: 1` (RFC 4918 §9.1).
+/// PROPFIND with `Depth: 1` (RFC 4918 §9.1). Of a long folder only the entries of one page are kept.
 pub(super) fn list_directory(cx: &Cx, p: ListDirectory) -> Result<Success<Directory>, ToolError> {
     let after = p.cursor.as_deref().map(Place::parse).transpose()?;
     let path = cx.nc.files(p.path.segments())?.slash();
-    let own = decode(path.as_str());
+    let own_depth = path.decoded_segments().count();
     let request = Request::new("PROPFIND", path)
         .header("Depth", "1")
         .xml(xml::propfind(PROPERTIES))
@@ -42,38 +44,39 @@ pub(super) fn list_directory(cx: &Cx, p: ListDirectory) -> Result<Success<Direct
     let answer = cx.nc.multistatus(request).of(subject("folder", &p.path))?;
     let prefix = prefix(&p.path);
     let mut is_folder = false;
-    let mut files: Vec<FileInfo> = Vec::new();
-    answer.each(|entry| {
+    let (mut directories_count, mut files_count, mut total_size) = (0, 0, 0);
+    let mut page = Page::new(after, p.limit.get());
+    let visited = answer.each(|entry| {
         let href = entry.href();
-        if href.trim_end_matches('/') == own.trim_end_matches('/') {
+        let mut names = href.split('/').filter(|name| !name.is_empty());
+        // The folder itself is among the answers. It is told by its depth, as Nextcloud may spell its name another
+        // way than it was asked for (Unicode normal forms).
+        if names.clone().count() <= own_depth {
             is_folder = entry.is_collection();
-        } else if let Some(name) = href.trim_end_matches('/').rsplit('/').next() {
-            files.push(FileInfo::read(cx, &entry, format!("{prefix}{name}")));
+            return;
         }
-    })?;
+        let name = names.next_back().unwrap_or_default();
+        let is_directory = entry.is_collection();
+        *(if is_directory { &mut directories_count } else { &mut files_count }) += 1;
+        total_size += FileInfo::size_of(&entry).unwrap_or(0);
+        page.offer(Place::new(!is_directory, name), || FileInfo::read(cx, &entry, format!("{prefix}{name}")));
+    });
+    visited.of(subject("folder", &p.path))?;
     if !is_folder {
         return Err(ToolError::Refused(format!(
             "{:?} is a file, not a folder. Read it with nc_webdav_read_file.",
             p.path.canonical()
         )));
     }
-    files.sort_by_cached_key(Place::of);
-    let directories_count = files.iter().filter(|file| file.is_directory).count() as i64;
-    let total_count = files.len() as i64;
-    let total_size = files.iter().filter_map(|file| file.size).sum();
-    if let Some(after) = &after {
-        files.drain(..files.partition_point(|file| Place::of(file) <= *after));
-    }
-    let more = files.len() > p.limit.get();
-    files.truncate(p.limit.get());
+    let (files, next) = page.end();
     Ok(Success(Directory {
         path: p.path.as_given().to_owned(),
-        next_cursor: files.last().filter(|_| more).map(|last| Place::of(last).cursor()),
         files,
-        total_count,
+        total_count: directories_count + files_count,
         directories_count,
-        files_count: total_count - directories_count,
+        files_count,
         total_size,
+        next_cursor: next.map(|place| place.cursor()),
     }))
 }
 
@@ -94,10 +97,6 @@ struct Place {
 }
 
 impl Place {
-    fn of(file: &FileInfo) -> Place {
-        Place::new(!file.is_directory, &file.name)
-    }
-
     fn new(is_file: bool, name: &str) -> Place {
         Place { is_file, folded: name.to_lowercase(), name: name.to_owned() }
     }
@@ -115,8 +114,45 @@ impl Place {
     }
 }
 
+/// The first entries after a place, out of any number of entries in any order.
+struct Page<T> {
+    after: Option<Place>,
+    limit: usize,
+    kept: BTreeMap<Place, T>,
+    more: bool,
+}
+
+impl<T> Page<T> {
+    fn new(after: Option<Place>, limit: usize) -> Page<T> {
+        Page { after, limit, kept: BTreeMap::new(), more: false }
+    }
+
+    /// Takes an entry if, as far as is known by now, it belongs on the page.
+    fn offer(&mut self, place: Place, entry: impl FnOnce() -> T) {
+        if self.after.as_ref().is_some_and(|after| place <= *after) {
+            return;
+        }
+        if self.kept.len() >= self.limit {
+            self.more = true;
+            if self.kept.last_key_value().is_some_and(|(last, _)| place > *last) {
+                return;
+            }
+            self.kept.pop_last();
+        }
+        self.kept.insert(place, entry());
+    }
+
+    /// The entries in order, and the last one's place if there are more after it.
+    fn end(self) -> (Vec<T>, Option<Place>) {
+        let last = self.kept.last_key_value().filter(|_| self.more).map(|(place, _)| place.clone());
+        (self.kept.into_values().collect(), last)
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -145,5 +181,29 @@ mod tests {
         assert_eq!(prefix("/"), "/");
         assert_eq!(prefix("docs/"), "docs/");
         assert_eq!(prefix("/docs//sub"), "/docs/sub/");
+    }
+
+    proptest! {
+        #[test]
+        fn pages_together_have_every_entry_once_in_order(
+            names in proptest::collection::btree_set(("[a-cA-C]{1,3}", any::<bool>()), 0..40), limit in 1_usize..7
+        ) {
+            let places: Vec<Place> = names.iter().map(|(name, is_file)| Place::new(*is_file, name)).collect();
+            let mut expected = places.clone();
+            expected.sort();
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let mut page = Page::new(after.take(), limit);
+                places.iter().for_each(|place| page.offer(place.clone(), || place.clone()));
+                let (entries, next) = page.end();
+                prop_assert!(entries.len() == limit || (next.is_none() && entries.len() < limit));
+                seen.extend(entries);
+                match next {
+                    Some(place) => after = Place::parse(&place.cursor()).ok(),
+                    None => break,
+                }
+            }
+            prop_assert_eq!(seen, expected);
+        }
     }
 }

@@ -56,12 +56,22 @@ fn transfer(cx: &Cx, p: FromTo, method: &'static str, done: &str) -> Result<Succ
             "The folder of {:?} does not exist; nothing was {done}. Make it with nc_webdav_create_directory.",
             p.destination_path.canonical()
         )),
+        // Nextcloud looks for the destination first if it is to have a certain etag.
+        Kind::NotFound if p.if_destination_match.is_some() => ToolError::Refused(format!(
+            "{:?} or {:?} does not exist; nothing was {done}. Without `if_destination_match` the destination need not \
+             exist.",
+            p.source_path.canonical(),
+            p.destination_path.canonical()
+        )),
         _ => error.about(subject("file or folder", &p.source_path)).into(),
     })?;
     let replaced = response.status == 204;
     Ok(Success(Moved {
         status_code: response.status.into(),
-        message: format!("It was {done}{}.", if replaced { " and replaced what was there" } else { "" }),
+        message: match replaced {
+            true => format!("It was {done}. What was there before is in the trash bin, where that is on."),
+            false => format!("It was {done}."),
+        },
         source_path: p.source_path.as_given().to_owned(),
         destination_path: p.destination_path.as_given().to_owned(),
         overwrite,
@@ -92,9 +102,13 @@ fn check(p: &FromTo) -> Result<(), ToolError> {
 fn conflict(p: &FromTo) -> String {
     let destination = p.destination_path.canonical();
     match p.if_destination_match {
-        Some(_) => format!("{destination:?} has another etag by now; nothing was changed. Look at it again."),
+        Some(_) => format!(
+            "Conflict: {destination:?} has another etag by now; nothing was changed. Look at it again."
+        ),
         None => {
-            format!("{destination:?} exists already; nothing was changed. Set `overwrite` to replace it.")
+            format!(
+                "Conflict: {destination:?} exists already; nothing was changed. Set `overwrite` to replace it."
+            )
         }
     }
 }

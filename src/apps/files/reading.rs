@@ -1,11 +1,11 @@
 //! Reading a file, whole or in parts, without ever holding more than a piece of it.
 
-use serde_json::json;
+use serde_json::{Map, Value};
 
 use super::subject;
 use crate::nextcloud::{Kind, Request, Slice, Subject, encode};
 use crate::record;
-use crate::schema::{Count, DavPath};
+use crate::schema::{Count, DavPath, put};
 use crate::tool::{Content, Cx, IntoOutput, Output, Success, ToolError};
 use crate::{choice, params};
 
@@ -40,8 +40,8 @@ record! {
         path: String,
         content: String,
         content_type: String,
-        /// Bytes of the whole file.
-        size: i64,
+        /// Bytes of the whole file, where Nextcloud knows.
+        size: Option<i64>,
         encoding: String,
         /// First byte of this piece.
         offset: Option<i64>,
@@ -59,16 +59,18 @@ pub(super) fn read_file(cx: &Cx, p: ReadFile) -> Result<Output, ToolError> {
     if p.path.is_root() {
         return Err(is_folder(&p.path));
     }
-    let length = p.length.map_or(PIECE_BYTES, |length| length.get() as u64);
+    // Never less than one character, or reading piece by piece would stand still.
+    let length = p.length.map_or(PIECE_BYTES, |length| length.get().max(CHARACTER_BYTES_MAX) as u64);
     let piece = get(cx, &p.path, p.offset, length)?;
-    // A folder answers 200 with a page about WebDAV; only files have an entity tag.
-    if piece.head.etag().is_none() {
+    // A folder answers 200 with a page about WebDAV; only files have an entity tag and a name to save them under.
+    if piece.head.etag().is_none() && piece.head.header("Content-Disposition").is_none() {
         return Err(is_folder(&p.path));
     }
     let mime = piece.head.media_type().unwrap_or_else(|| "application/octet-stream".into());
+    let is_full = piece.body.len() as u64 >= length;
     match text(&mime, &piece) {
-        Some(text) => Ok(Success(text_file(&p.path, mime, &piece, text)).into_output(cx)),
-        None => bytes(cx, &p, mime, piece),
+        Some(text) => Ok(Success(text_file(&p.path, mime, &piece, text, is_full)).into_output(cx)),
+        None => bytes(cx, &p, mime, piece, is_full),
     }
 }
 
@@ -101,10 +103,11 @@ struct Text<'a> {
     used: &'a [u8],
 }
 
-/// The piece as text, if it is text: by its media type, or because it reads as UTF-8 where the type says nothing.
+/// The piece as text, if it is text: by its media type, or because it reads as UTF-8 where the type leaves it open.
 fn text<'a>(mime: &str, piece: &'a Slice) -> Option<Text<'a>> {
     let declared = is_textual(mime);
-    if !declared && !matches!(mime, "application/octet-stream" | "") || piece.body.contains(&0) {
+    let possible = declared || mime.starts_with("application/");
+    if !possible || piece.body.contains(&0) {
         return None;
     }
     let at_start = piece.offset == 0;
@@ -138,55 +141,59 @@ fn whole_characters(body: &[u8], at_end: bool) -> Option<&[u8]> {
 
 fn is_textual(mime: &str) -> bool {
     const TEXTUAL: &[&str] = &[
-        "application/json",
-        "application/xml",
         "application/javascript",
-        "application/x-yaml",
-        "application/yaml",
-        "application/toml",
-        "application/sql",
-        "application/x-sh",
-        "application/x-php",
-        "application/x-tex",
+        "application/json",
         "application/rtf",
-        "image/svg+xml",
+        "application/sql",
+        "application/toml",
+        "application/x-php",
+        "application/x-sh",
+        "application/x-tex",
+        "application/x-yaml",
+        "application/xml",
+        "application/yaml",
     ];
-    mime.starts_with("text/")
-        || mime.ends_with("+json")
-        || (mime.ends_with("+xml") && !mime.starts_with("application/vnd"))
-        || TEXTUAL.contains(&mime)
+    mime.starts_with("text/") || mime.ends_with("+json") || mime.ends_with("+xml") || TEXTUAL.contains(&mime)
 }
 
-fn text_file(path: &DavPath, mime: String, piece: &Slice, text: Text<'_>) -> TextFile {
+fn text_file(path: &DavPath, mime: String, piece: &Slice, text: Text<'_>, is_full: bool) -> TextFile {
     let start = piece.offset + text.skipped as u64;
     let end = start + text.used.len() as u64;
-    let size = piece.total_bytes.unwrap_or(end);
-    let next = (end < size && !text.used.is_empty()).then_some(end);
+    let next = next_offset(end, piece.total_bytes, is_full);
     TextFile {
         path: path.as_given().to_owned(),
         content: text.content,
         content_type: mime,
-        size: size as i64,
+        size: piece.total_bytes.or((next.is_none()).then_some(end)).map(|size| size as i64),
         encoding: text.encoding.to_owned(),
         offset: (start > 0).then_some(start as i64),
         next_offset: next.map(|next| next as i64),
-        hint: next.map(|next| {
-            format!("Bytes {start} to {} of {size}. For more call again with offset {next}.", end - 1)
-        }),
+        hint: next.map(|_| hint(start, end, piece.total_bytes)),
         etag: piece.head.etag(),
         last_modified: piece.head.header("Last-Modified").map(str::to_owned),
     }
 }
 
+/// Where to go on after `end`; `None` at the end of the file. Where the size is unknown, a piece as long as it was
+/// asked for is taken to be followed by more.
+fn next_offset(end: u64, size: Option<u64>, is_full: bool) -> Option<u64> {
+    size.map_or(is_full, |size| end < size).then_some(end)
+}
+
+fn hint(start: u64, end: u64, size: Option<u64>) -> String {
+    let last = end.saturating_sub(1);
+    let of = size.map_or(String::new(), |size| format!(" of {size}"));
+    format!("Bytes {start} to {last}{of}. For more call again with offset {end}.")
+}
+
 /// An image as an image, other bytes as a blob. No structured result: clients that show it would hide the bytes.
-fn bytes(cx: &Cx, p: &ReadFile, mime: String, piece: Slice) -> Result<Output, ToolError> {
-    let size = piece.total_bytes.unwrap_or(piece.body.len() as u64);
+fn bytes(cx: &Cx, p: &ReadFile, mime: String, piece: Slice, is_full: bool) -> Result<Output, ToolError> {
+    let size = piece.total_bytes;
     let is_image = mime.starts_with("image/");
     let whole_max = if is_image { IMAGE_BYTES_MAX } else { BLOB_BYTES_MAX };
-    let wants_whole = p.length.is_none() && p.offset == 0;
     let head = piece.head.clone();
     let mut body = piece.body;
-    if wants_whole && size <= whole_max {
+    if let Some(size) = size.filter(|size| p.length.is_none() && p.offset == 0 && *size <= whole_max) {
         while (body.len() as u64) < size {
             let more = get(cx, &p.path, body.len() as u64, size - body.len() as u64)?;
             if more.head.etag() != head.etag() || more.body.is_empty() {
@@ -199,27 +206,22 @@ fn bytes(cx: &Cx, p: &ReadFile, mime: String, piece: Slice) -> Result<Output, To
         }
     }
     let end = p.offset + body.len() as u64;
-    let is_whole = p.offset == 0 && end >= size;
-    let mut facts = json!({
-        "success": true,
-        "path": p.path.as_given(),
-        "content_type": mime,
-        "size": size,
-        "offset": p.offset,
-        "length": body.len(),
-    });
-    if end < size {
-        facts["next_offset"] = end.into();
-        facts["hint"] =
-            format!("Bytes {} to {} of {size}. For more call again with offset {end}.", p.offset, end - 1)
-                .into();
-    }
-    for (name, value) in
-        [("etag", head.etag()), ("last_modified", head.header("Last-Modified").map(str::to_owned))]
-    {
-        if let Some(value) = value {
-            facts[name] = value.into();
-        }
+    let next = next_offset(end, size, is_full);
+    let is_whole = p.offset == 0 && next.is_none();
+    let mut facts = Map::new();
+    for (name, value) in [
+        ("success", true.into()),
+        ("path", p.path.as_given().into()),
+        ("content_type", mime.as_str().into()),
+        ("size", size.into()),
+        ("offset", p.offset.into()),
+        ("length", body.len().into()),
+        ("next_offset", next.into()),
+        ("hint", next.map(|_| hint(p.offset, end, size)).into()),
+        ("etag", head.etag().into()),
+        ("last_modified", head.header("Last-Modified").into()),
+    ] {
+        put(&mut facts, name, value);
     }
     let block = if is_image && is_whole {
         Content::Image { mime, bytes: body }
@@ -227,7 +229,7 @@ fn bytes(cx: &Cx, p: &ReadFile, mime: String, piece: Slice) -> Result<Output, To
         let path = p.path.segments().map(encode).collect::<Vec<_>>().join("/");
         Content::Blob { uri: format!("nc://files/{path}"), mime, bytes: body }
     };
-    Ok(Output { structured: None, content: vec![Content::Text(facts.to_string()), block] })
+    Ok(Output { structured: None, content: vec![Content::Text(Value::from(facts).to_string()), block] })
 }
 
 #[cfg(test)]
@@ -243,6 +245,15 @@ mod tests {
         }
         assert_eq!(whole_characters(&[b'a', 0xff, b'b'], false), None);
         assert_eq!(whole_characters(&[b'a', 0xc3], true), None);
+    }
+
+    #[test]
+    fn the_end_of_a_file_is_told_also_where_its_size_is_unknown() {
+        assert_eq!(next_offset(5, Some(9), true), Some(5));
+        assert_eq!(next_offset(9, Some(9), true), None);
+        assert_eq!(next_offset(5, None, true), Some(5));
+        assert_eq!(next_offset(5, None, false), None);
+        assert_eq!(hint(2, 5, Some(9)), "Bytes 2 to 4 of 9. For more call again with offset 5.");
     }
 
     #[test]

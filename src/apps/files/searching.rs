@@ -3,15 +3,13 @@
 use serde_json::{Map, Value};
 
 use super::{FileInfo, LISTING_BYTES_MAX, PROPERTIES, subject};
-use crate::nextcloud::{DAV, OC, Request, Subject, UrlPath, decode, xml};
+use crate::nextcloud::{DAV, OC, Request, Subject, UrlPath, xml};
 use crate::schema::{Count, DavPath, Object};
 use crate::tool::{Cx, Success, ToolError};
 use crate::{params, record};
 
-/// Results asked for at a time.
-const PAGE: u32 = 500;
-/// Requests that one call may take where our pattern is stricter than what Nextcloud can filter by.
-const PAGES_MAX: usize = 20;
+/// A name changes least of what Nextcloud can sort by; the time parts most of those with the same name.
+const ORDER: &[(xml::Name<'_>, bool)] = &[((DAV, "displayname"), false), ((DAV, "getlastmodified"), true)];
 
 params! {
     pub(super) struct SearchFiles {
@@ -97,6 +95,7 @@ struct Filter {
     favorites: bool,
 }
 
+/// SEARCH with `basicsearch` (RFC 5323 §5), one page.
 fn search(
     cx: &Cx,
     scope: &DavPath,
@@ -106,34 +105,28 @@ fn search(
 ) -> Result<Success<FoundFiles>, ToolError> {
     let limit = limit.map_or(100, Count::get);
     let cursor = cursor.as_deref().map_or(Ok(Cursor::default()), Cursor::parse)?;
-    let top = cx.nc.files([] as [&str; 0])?;
-    let folder = cx.nc.files(scope.segments())?;
-    let mut found = Vec::new();
-    let mut next = None;
-    let mut offset = cursor.offset;
-    'pages: for _ in 0..PAGES_MAX {
-        let page = page(cx, scope, &folder, &filter, offset)?;
-        let is_last = page.len() < PAGE as usize;
-        for (href, info) in page {
-            if found.len() == limit {
-                next = Some(Cursor { offset, found: cursor.found + limit as u32 });
-                break 'pages;
-            }
-            offset += 1;
-            // The folder that is searched is itself among the answers of a search for everything.
-            if !is_same(&href, folder.as_str()) && filter.accepts(&info.name) {
-                found.push(info.placed(scope, &href, top.as_str()));
-            }
-        }
-        if is_last {
-            break;
-        }
-        next = Some(Cursor { offset, found: cursor.found + found.len() as u32 });
-        if found.len() == limit {
-            break;
-        }
-        next = None;
-    }
+    let top = format!("/files/{}", cx.nc.user_id()?);
+    let body = xml::basic_search(&xml::BasicSearch {
+        select: PROPERTIES,
+        scope: &format!("{top}{}", scope.canonical()),
+        depth: "infinity",
+        condition: &filter.condition()?,
+        order: ORDER,
+        limit: Some(limit as u32 + ROWS_MORE),
+        offset: cursor.offset,
+    });
+    let request =
+        Request::new("SEARCH", UrlPath::dav().slash()).body(body, "text/xml").limit_bytes(LISTING_BYTES_MAX);
+    let answer = cx.nc.multistatus(request).of(subject("folder", scope))?;
+    let top = format!("{}{top}/", UrlPath::dav().as_str());
+    let slash = if scope.as_given().starts_with('/') { "/" } else { "" };
+    let found = answer.collect(|entry| {
+        let href = entry.href();
+        let path = href.strip_prefix(&top).unwrap_or(&href).trim_matches('/');
+        Some(FileInfo::read(cx, &entry, format!("{slash}{path}")))
+    });
+    let mut found = found.of(subject("folder", scope))?;
+    let next = cursor.turn(&mut found, limit, |file| file.file_id.unwrap_or(0));
     Ok(Success(FoundFiles {
         total_found: i64::from(cursor.found) + found.len() as i64,
         results: found,
@@ -143,52 +136,8 @@ fn search(
     }))
 }
 
-/// One page of what Nextcloud finds, with the decoded path of each.
-fn page(
-    cx: &Cx,
-    scope: &DavPath,
-    folder: &UrlPath,
-    filter: &Filter,
-    offset: u32,
-) -> Result<Vec<(String, FileInfo)>, ToolError> {
-    let condition = filter.condition()?;
-    let body = xml::basic_search(&xml::BasicSearch {
-        select: PROPERTIES,
-        scope: decode(folder.as_str()).trim_start_matches("/remote.php/dav"),
-        depth: "infinity",
-        condition: &condition,
-        // Some order is needed for pages to fit together. Nextcloud sorts by few properties; of those a name changes
-        // least.
-        order: Some(((DAV, "displayname"), false)),
-        limit: Some(PAGE),
-        offset,
-    });
-    let request =
-        Request::new("SEARCH", UrlPath::dav().slash()).body(body, "text/xml").limit_bytes(LISTING_BYTES_MAX);
-    let answer = cx.nc.multistatus(request).of(subject("the search in folder", scope))?;
-    Ok(answer.collect(|entry| {
-        let href = entry.href();
-        let name = href.trim_end_matches('/').rsplit('/').next()?.to_owned();
-        Some((href, FileInfo::read(cx, &entry, name)))
-    })?)
-}
-
-fn is_same(href: &str, encoded: &str) -> bool {
-    href.trim_end_matches('/') == decode(encoded).trim_end_matches('/')
-}
-
-impl FileInfo {
-    /// Fills in the path from the top folder, in the style in which the caller wrote the scope.
-    fn placed(mut self, scope: &DavPath, href: &str, top: &str) -> FileInfo {
-        let path = href.strip_prefix(decode(top).as_str()).unwrap_or(href).trim_matches('/');
-        let slash = if scope.as_given().starts_with('/') { "/" } else { "" };
-        self.path = format!("{slash}{path}");
-        self
-    }
-}
-
 impl Filter {
-    /// The condition as XML. Where it cannot be said exactly it finds more, and [`Filter::accepts`] sorts out.
+    /// The condition as XML; empty if nothing is asked for.
     fn condition(&self) -> Result<String, ToolError> {
         let mut conditions = Vec::new();
         if let Some(pattern) = self.name.as_deref().filter(|pattern| !pattern.is_empty()) {
@@ -204,19 +153,6 @@ impl Filter {
             0 | 1 => conditions.concat(),
             _ => format!("<d:and>{}</d:and>", conditions.concat()),
         })
-    }
-
-    /// `%` and `_` cannot be escaped in Nextcloud's `like`, so that a name with them finds too much.
-    fn accepts(&self, name: &str) -> bool {
-        match self.name.as_deref() {
-            Some(pattern) if !pattern.is_empty() => {
-                let pattern = if is_glob(pattern) { pattern.to_owned() } else { format!("*{pattern}*") };
-                let pattern: Vec<char> = pattern.to_lowercase().chars().collect();
-                let name: Vec<char> = name.to_lowercase().chars().collect();
-                glob(&pattern, &name)
-            }
-            _ => true,
-        }
     }
 
     fn told(&self) -> Option<Object> {
@@ -246,10 +182,11 @@ fn mime_condition(mime: &str) -> Result<String, ToolError> {
     let wrong = || {
         ToolError::Arguments("`mime_type` must be a type like image/png, or its first part like image".into())
     };
+    let mime = &mime.to_ascii_lowercase();
     if mime.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(wrong());
     }
-    let (main, sub) = mime.split_once('/').unwrap_or((mime, ""));
+    let (main, sub) = mime.split_once('/').unwrap_or((mime.as_str(), ""));
     if main.is_empty() || main.contains(['*', '%']) {
         return Err(wrong());
     }
@@ -260,64 +197,72 @@ fn mime_condition(mime: &str) -> Result<String, ToolError> {
     }
 }
 
-fn is_glob(pattern: &str) -> bool {
-    pattern.contains(['*', '?'])
-}
-
-/// A pattern in the words of SQL's `LIKE`.
+/// A pattern in the words of SQL's `LIKE`, which Nextcloud hands to its database; `\` escapes there.
 fn like(pattern: &str) -> String {
-    if is_glob(pattern) { pattern.replace('*', "%").replace('?', "_") } else { format!("%{pattern}%") }
-}
-
-/// Whether a name fits a pattern of `*` and `?`, in time that grows with the product of their lengths at most.
-fn glob(pattern: &[char], name: &[char]) -> bool {
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p + 1, n));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((after, from)) => {
-                    p = after;
-                    n = from + 1;
-                    star = Some((after, from + 1));
-                }
-                None => return false,
-            },
+    let mut like = String::with_capacity(pattern.len() + 2);
+    for c in pattern.chars() {
+        match c {
+            '*' => like.push('%'),
+            '?' => like.push('_'),
+            '%' | '_' | '\\' => like.extend(['\\', c]),
+            c => like.push(c),
         }
     }
-    pattern[p..].iter().all(|c| *c == '*')
+    if pattern.contains(['*', '?']) { like } else { format!("%{like}%") }
 }
 
-/// Where the next page begins, and how many were found before it.
+/// Where the next page begins, and what the pages before it had.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Cursor {
+    /// Nextcloud's rows to skip.
     offset: u32,
+    /// Results on the pages before.
     found: u32,
+    /// File id of the last of them.
+    last: i64,
 }
 
+/// Rows that are asked for beyond a page: one tells whether there are more; the other makes up for the row of the
+/// searched folder itself, which Nextcloud counts and then does not send.
+const ROWS_MORE: u32 = 2;
+
 impl Cursor {
+    /// Cuts what came to one page and says where the next begins. Where the searched folder's own row was among
+    /// those counted, the last result comes once more as the first of the next page, and is left out there.
+    fn turn<T>(&self, rows: &mut Vec<T>, limit: usize, id: impl Fn(&T) -> i64) -> Option<Cursor> {
+        let repeated = self.found > 0 && rows.first().is_some_and(|row| id(row) == self.last);
+        if repeated {
+            rows.remove(0);
+        }
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let last = rows.last().filter(|_| more)?;
+        Some(Cursor {
+            offset: self.offset.saturating_add(limit as u32 + u32::from(repeated)),
+            found: self.found.saturating_add(limit as u32),
+            last: id(last),
+        })
+    }
+
     fn parse(text: &str) -> Result<Cursor, ToolError> {
-        text.split_once('-')
-            .and_then(|(offset, found)| {
-                Some(Cursor { offset: offset.parse().ok()?, found: found.parse().ok()? })
-            })
-            .ok_or_else(|| {
-                ToolError::Arguments("`cursor` must be the `next_cursor` of the page before".into())
-            })
+        let mut numbers = text.splitn(3, '-');
+        let mut read = || {
+            let cursor = Cursor {
+                offset: numbers.next()?.parse().ok()?,
+                found: numbers.next()?.parse().ok()?,
+                last: numbers.next()?.parse().ok()?,
+            };
+            Some(cursor)
+        };
+        read().ok_or_else(|| {
+            ToolError::Arguments("`cursor` must be the `next_cursor` of the page before".into())
+        })
     }
 }
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}-{}", self.offset, self.found)
+        write!(f, "{}-{}-{}", self.offset, self.found, self.last)
     }
 }
 
@@ -327,28 +272,18 @@ mod tests {
 
     use super::*;
 
-    fn accepts(pattern: &str, name: &str) -> bool {
-        Filter { name: Some(pattern.into()), ..Filter::default() }.accepts(name)
-    }
-
     #[test]
     fn patterns_mean_what_people_expect() {
-        for (pattern, name) in [
-            ("*.txt", "a.TXT"),
-            ("read", "README.md"),
-            ("r?ad*", "read"),
-            ("*", ""),
-            ("", "x"),
-            ("100%", "at 100%.txt"),
-            ("a_b", "a_b"),
-            ("*ü*", "Ünïcödé"),
-            ("a*b*c", "aXbYbZc"),
+        for (pattern, expected) in [
+            ("*.txt", "%.txt"),
+            ("read", "%read%"),
+            ("r?ad*", "r_ad%"),
+            ("100%", r"%100\%%"),
+            ("a_b*", r"a\_b%"),
+            (r"a\b", r"%a\\b%"),
+            ("ü🎉", "%ü🎉%"),
         ] {
-            assert!(accepts(pattern, name), "{pattern} {name}");
-        }
-        for (pattern, name) in [("*.txt", "a.md"), ("100%", "100x"), ("a_b", "axb"), ("?", ""), ("a*b", "ac")]
-        {
-            assert!(!accepts(pattern, name), "{pattern} {name}");
+            assert_eq!(like(pattern), expected, "{pattern}");
         }
     }
 
@@ -365,7 +300,7 @@ mod tests {
         for mime in ["image/", "image/*", "image"] {
             assert!(mime_condition(mime).unwrap().contains("image/%"), "{mime}");
         }
-        assert!(mime_condition("text/plain").unwrap().starts_with("<d:eq>"));
+        assert!(mime_condition("Text/Plain").unwrap().ends_with("<d:literal>text/plain</d:literal></d:eq>"));
         for bad in ["*", "*/png", "image/p*", "a b", "/png", "a/b/c"] {
             assert!(mime_condition(bad).is_err(), "{bad}");
         }
@@ -373,20 +308,32 @@ mod tests {
 
     #[test]
     fn a_cursor_leads_back_to_its_place() {
-        let cursor = Cursor { offset: 500, found: 20 };
+        let cursor = Cursor { offset: 500, found: 499, last: 17 };
         assert_eq!(Cursor::parse(&cursor.to_string()).unwrap(), cursor);
-        for bad in ["", "5", "-1-2", "a-b", "99999999999-1"] {
+        for bad in ["", "5", "5-1", "-1-2-3", "a-b-c", "99999999999-1-1", "1-1-1-1"] {
             assert!(Cursor::parse(bad).is_err(), "{bad}");
         }
     }
 
     proptest! {
         #[test]
-        fn a_name_fits_itself_and_any_part_of_itself(name in "[^*?]{1,20}", cut in 0_usize..20) {
-            prop_assert!(accepts(&name, &name));
-            let start: String = name.chars().take(cut).collect();
-            let pattern = format!("{start}*");
-            prop_assert!(accepts(&pattern, &name));
+        fn every_result_comes_once_wherever_the_folder_itself_is_counted(
+            count in 0_usize..30, own_row in 0_usize..40, limit in 1_usize..12
+        ) {
+            // What Nextcloud does: a window of rows, out of which the folder's own is taken.
+            let rows: Vec<i64> = (1..=count as i64).map(|id| if id as usize == own_row { -1 } else { id }).collect();
+            let expected: Vec<i64> = rows.iter().copied().filter(|id| *id > 0).collect();
+            let mut seen = Vec::new();
+            let mut next = Some(Cursor::default());
+            while let Some(cursor) = next {
+                let window = rows.iter().skip(cursor.offset as usize).take(limit + ROWS_MORE as usize);
+                let mut page: Vec<i64> = window.copied().filter(|id| *id > 0).collect();
+                next = cursor.turn(&mut page, limit, |id| *id);
+                prop_assert!(next.is_none() || page.len() == limit);
+                seen.extend(page);
+                prop_assert_eq!(next.map_or(seen.len(), |next| next.found as usize), seen.len());
+            }
+            prop_assert_eq!(seen, expected);
         }
     }
 }

@@ -72,18 +72,25 @@ pub(super) fn write_file(cx: &Cx, p: WriteFile) -> Result<Success<WrittenFile>, 
     };
     let response = cx.nc.send(request).map_err(|error| match error.kind {
         Kind::PreconditionFailed => ToolError::Refused(conflict(&p)),
-        Kind::NotFound | Kind::Conflict => ToolError::Refused(format!(
-            "{:?} could not be written: its parent folder does not exist, or a folder has this name. Make the parent \
-             with nc_webdav_create_directory.",
+        Kind::NotFound => ToolError::Refused(format!(
+            "The folder of {:?} does not exist; nothing was written. Make it with nc_webdav_create_directory.",
+            p.path.canonical()
+        )),
+        Kind::Conflict => ToolError::Refused(format!(
+            "{:?} could not be written: it is a folder, or what it should lie in is none.",
             p.path.canonical()
         )),
         _ => error.about(subject("file", &p.path)).into(),
     })?;
     let created = response.status == 201;
-    let message = if created {
-        "The file was created.".to_owned()
-    } else {
-        "The file was replaced. Nextcloud keeps the version before, where Versions are on.".to_owned()
+    let message = match (&p.if_match, response.etag()) {
+        _ if created => "The file was created.".to_owned(),
+        // Nextcloud makes etags of the time in seconds, so two quick writes can share one.
+        (Some(before), Some(after)) if before.as_str() == after => {
+            "The file was replaced. Its etag is the same as before, since both writes fell into one second."
+                .to_owned()
+        }
+        _ => "The file was replaced. Nextcloud keeps the version before, where Versions are on.".to_owned(),
     };
     Ok(Success(WrittenFile {
         status_code: response.status.into(),
@@ -99,7 +106,7 @@ fn conflict(p: &WriteFile) -> String {
     let path = p.path.canonical();
     match &p.if_match {
         None => format!(
-            "{path:?} exists already; nothing was written. To replace it, read it and give its etag as `if_match`; or \
+            "Conflict: {path:?} exists already; nothing was written. To replace it, read it and give its etag as `if_match`; or \
              choose another name."
         ),
         Some(etag) if etag.is_any() => {
@@ -108,7 +115,7 @@ fn conflict(p: &WriteFile) -> String {
             )
         }
         Some(_) => format!(
-            "{path:?} was changed since that etag was read (or does not exist); nothing was overwritten. Read it again, \
+            "Conflict: {path:?} was changed since that etag was read (or does not exist); nothing was overwritten. Read it again, \
              merge, and write with the new etag."
         ),
     }

@@ -41,13 +41,24 @@ fn a_read_is_not_repeated_twice() {
 fn a_write_is_repeated_only_with_a_condition() {
     for method in ["POST", "PUT", "DELETE", "MKCOL", "MOVE", "PROPPATCH"] {
         let bench = Bench::new([Step::Hangup, empty(201, "")]);
-        assert_eq!(kind(bench.send(Request::new(method, file()))), Kind::Unreachable);
+        assert_eq!(kind(bench.send(Request::new(method, file()))), Kind::Uncertain);
         assert_eq!(bench.server.asked().len(), 1, "{method}");
     }
     let bench = Bench::new([Step::Hangup, empty(204, "")]);
     let put = Request::new("PUT", file()).if_match("a").body("text", "text/plain");
     assert_eq!(bench.send(put).expect("repeated").status, 204);
     assert!(bench.server.seen().iter().all(|s| s.body == "text" && s.header("If-Match") == Some("\"a\"")));
+}
+
+#[test]
+fn a_repeated_write_whose_condition_fails_may_have_been_done_at_first() {
+    for (method, status) in [("PUT", 412), ("DELETE", 404), ("DELETE", 412)] {
+        let bench = Bench::new([Step::Hangup, json(status, "{}")]);
+        let write = Request::new(method, file()).if_match("a");
+        assert_eq!(kind(bench.send(write)), Kind::Uncertain, "{method} {status}");
+    }
+    let bench = Bench::new([json(412, "{}")]);
+    assert_eq!(kind(bench.send(Request::new("PUT", file()).if_match("a"))), Kind::PreconditionFailed);
 }
 
 #[test]

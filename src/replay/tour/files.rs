@@ -116,7 +116,8 @@ impl Files {
         let wanted = names(child(child(query, "select")?, "prop")?);
         let scope = child(child(child(query, "from")?, "scope")?, "href")?.text().unwrap_or_default();
         let scope = scope.trim_end_matches('/');
-        let path = format!("/remote.php/dav{}", percent_decode_str(scope).decode_utf8_lossy());
+        // As it stands: Nextcloud does not decode it.
+        let path = format!("/remote.php/dav{scope}");
         let condition = child(query, "where").and_then(|w| w.first_element_child());
         let mut found: Vec<&Resource> = self.listed(&path, "infinity").into_iter().skip(1).collect();
         found.retain(|resource| condition.is_none_or(|condition| resource.holds(condition)));
@@ -200,8 +201,8 @@ impl Resource {
             "lt" => order == Ordering::Less,
             "lte" => order != Ordering::Greater,
             "like" => {
-                let chars = |text: &str| text.to_lowercase().chars().collect::<Vec<_>>();
-                like(&chars(value), &chars(literal))
+                let value: Vec<char> = value.to_lowercase().chars().collect();
+                like(&value, &pattern(&literal.to_lowercase()))
             }
             _ => false,
         }
@@ -328,18 +329,43 @@ fn sortable_time(text: &str) -> Option<String> {
     Some(format!("{year}-{month:02}-{day}T{time}"))
 }
 
-/// SQL's `LIKE`: `%` is any text, `_` any character.
-fn like(value: &[char], pattern: &[char]) -> bool {
+/// One sign of a pattern of SQL's `LIKE`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sign {
+    /// `%`
+    AnyText,
+    /// `_`
+    AnyChar,
+    /// Itself; `\` makes it so.
+    Char(char),
+}
+
+fn pattern(text: &str) -> Vec<Sign> {
+    let mut chars = text.chars();
+    let mut signs = Vec::new();
+    while let Some(c) = chars.next() {
+        signs.push(match c {
+            '%' => Sign::AnyText,
+            '_' => Sign::AnyChar,
+            '\\' => Sign::Char(chars.next().unwrap_or('\\')),
+            c => Sign::Char(c),
+        });
+    }
+    signs
+}
+
+/// Whether a value fits a pattern of SQL's `LIKE`.
+fn like(value: &[char], pattern: &[Sign]) -> bool {
     // The rest of the pattern after the last `%`, and where in the value it was tried last.
     let mut retry: Option<(usize, usize)> = None;
     let (mut v, mut p) = (0, 0);
     while v < value.len() {
         match pattern.get(p) {
-            Some('%') => {
+            Some(Sign::AnyText) => {
                 retry = Some((p + 1, v));
                 p += 1;
             }
-            Some(c) if *c == '_' || *c == value[v] => (v, p) = (v + 1, p + 1),
+            Some(sign) if *sign == Sign::AnyChar || *sign == Sign::Char(value[v]) => (v, p) = (v + 1, p + 1),
             _ => match retry {
                 Some((after, tried)) => {
                     retry = Some((after, tried + 1));
@@ -349,7 +375,7 @@ fn like(value: &[char], pattern: &[char]) -> bool {
             },
         }
     }
-    pattern[p..].iter().all(|c| *c == '%')
+    pattern[p..].iter().all(|sign| *sign == Sign::AnyText)
 }
 
 #[cfg(test)]
@@ -357,17 +383,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn like_knows_its_two_wildcards() {
-        let matches = |value: &str, pattern: &str| {
-            like(&value.chars().collect::<Vec<_>>(), &pattern.chars().collect::<Vec<_>>())
-        };
-        for (value, pattern) in
-            [("a.txt", "%.txt"), ("a.txt", "_.t%t"), ("", "%"), ("aXbXc", "%X%c"), ("ab", "ab%")]
-        {
-            assert!(matches(value, pattern), "{value} {pattern}");
+    fn like_knows_its_two_wildcards_and_their_escape() {
+        let matches = |value: &str, text: &str| like(&value.chars().collect::<Vec<_>>(), &pattern(text));
+        for (value, text) in [
+            ("a.txt", "%.txt"),
+            ("a.txt", "_.t%t"),
+            ("", "%"),
+            ("aXbXc", "%X%c"),
+            ("ab", "ab%"),
+            ("100%_", r"100\%\_"),
+            (r"a\b", r"a\\b"),
+        ] {
+            assert!(matches(value, text), "{value} {text}");
         }
-        for (value, pattern) in [("a.md", "%.txt"), ("ab", "_"), ("", "_"), ("abc", "ab"), ("b", "a%")] {
-            assert!(!matches(value, pattern), "{value} {pattern}");
+        for (value, text) in
+            [("a.md", "%.txt"), ("ab", "_"), ("", "_"), ("abc", "ab"), ("b", "a%"), ("1000", r"100\%")]
+        {
+            assert!(!matches(value, text), "{value} {text}");
         }
     }
 

@@ -22,6 +22,8 @@ use crate::transport::{Access, Origins, http::Front, stdio};
 
 /// Time that a call waits for a place before it is told to come back.
 const GATE_WAIT: Duration = Duration::from_secs(10);
+/// Time that running calls get when the program stops; less than the listener's, so that each is answered.
+const CALLS_END: Duration = Duration::from_secs(25);
 
 /// Serves until the program is told to stop, or until its one stdio client has gone.
 pub(super) fn serve(config: Config) -> Result<(), Error> {
@@ -43,7 +45,7 @@ pub(super) fn serve(config: Config) -> Result<(), Error> {
     let server = Arc::new(server(&config, &base)?);
     let caller = caller(&config);
     match signals {
-        Some(signals) => serve_http(&config, server, caller, &signals),
+        Some(signals) => serve_http(&config, server, caller, signals),
         None => {
             log::info!("Serving MCP on standard input and output");
             stdio::serve(&server, &caller, io::stdin().lock(), io::stdout())
@@ -138,7 +140,7 @@ fn serve_http(
     config: &Config,
     server: Arc<Server>,
     caller: Caller,
-    signals: &StopSignals,
+    signals: StopSignals,
 ) -> Result<(), Error> {
     let systemd = Systemd::from_environment();
     let notifier = Notifier::new(systemd.notify_socket.as_deref()).map_err(failed("reaching systemd"))?;
@@ -149,7 +151,7 @@ fn serve_http(
     };
     let access = Access::SingleUser { caller, token: config.auth_token.clone() };
     let origins = Origins { hosts: config.allowed_hosts.clone(), origins: config.allowed_origins.clone() };
-    let front = Arc::new(Front::new(server, access, origins, "basic"));
+    let front = Arc::new(Front::new(Arc::clone(&server), access, origins, "basic"));
     let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
     let listening = http::Server::start(listener, limits, front).map_err(failed("starting the listener"))?;
     log::info!("MCP server ready at {address}");
@@ -161,7 +163,26 @@ fn serve_http(
     let signal = signals.wait().map_err(failed("waiting for a signal"))?;
     log::info!("Stopping signal={signal:?}");
     tell(notifier.stopping(), "stopping");
+    hurry(server, signals).map_err(failed("stopping"))?;
     listening.stop();
+    Ok(())
+}
+
+/// Breaks off the calls that still run after a while or when a second signal comes; their callers are told.
+fn hurry(server: Arc<Server>, signals: StopSignals) -> io::Result<()> {
+    let waiting = Arc::clone(&server);
+    let spawn = |work: Box<dyn FnOnce() + Send>| std::thread::Builder::new().name("hurry".into()).spawn(work);
+    spawn(Box::new(move || {
+        if let Ok(signal) = signals.wait() {
+            log::info!("Breaking off the calls that run signal={signal:?}");
+            waiting.nextcloud.shutdown();
+        }
+    }))?;
+    spawn(Box::new(move || {
+        server.clock.pause(CALLS_END);
+        log::info!("Breaking off the calls that run after_s={}", CALLS_END.as_secs());
+        server.nextcloud.shutdown();
+    }))?;
     Ok(())
 }
 

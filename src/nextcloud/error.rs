@@ -53,7 +53,7 @@ pub enum Kind {
     Malformed,
     /// The answer ended before its announced length, twice.
     CutShort,
-    /// The connection broke after something that changes data was sent: it may have been done or not.
+    /// The connection broke or time ran out after something that changes data was sent: it may have been done or not.
     Uncertain,
     /// The answer is longer than the limit of the request.
     AnswerTooLarge,
@@ -158,7 +158,7 @@ fn predicate(kind: Kind) -> &'static str {
         Kind::NotNextcloud => "failed: a web page came where Nextcloud's answer was due",
         Kind::Malformed => "failed: Nextcloud's answer could not be understood",
         Kind::CutShort => "failed: the answer was cut short",
-        Kind::Uncertain => "was sent, but the connection broke before Nextcloud answered",
+        Kind::Uncertain => "was sent, but Nextcloud's answer did not come",
         Kind::AnswerTooLarge => "failed: the answer is too large",
         Kind::Unreachable => "failed: Nextcloud could not be reached",
         Kind::Dns => "failed: Nextcloud's host name could not be resolved",

@@ -32,7 +32,7 @@ pub(super) struct Live {
     _place: Pass,
 }
 
-/// The connection broke, and whether the request was carried out cannot be told.
+/// The connection broke or was given up, and whether the request was carried out cannot be told.
 fn uncertain(request: &Request) -> Error {
     Error::new(Kind::Uncertain, request.label())
 }
@@ -121,11 +121,16 @@ impl Client<'_> {
         let sent_at = self.nextcloud.clock.monotonic();
         let (wire, showed_cookies) = self.wire(request, target)?;
         let answer = self.transmit(request, wire, left, attempts.fresh).map_err(|error| {
-            if let Err(stopping) = self.still_wanted(request) {
-                return Failed::Final(stopping);
-            }
-            let failure = network::failure(&error, request.label());
-            if network::is_stale(&error) { Failed::Gone(failure) } else { Failed::Final(failure) }
+            let failure = match self.still_wanted(request) {
+                Err(stopping) => stopping,
+                Ok(_) if network::is_stale(&error) => {
+                    return Failed::Gone(network::failure(&error, request.label()));
+                }
+                Ok(_) => network::failure(&error, request.label()),
+            };
+            // Nextcloud goes on with what was sent, also when nobody waits for it any more.
+            let given_up = matches!(failure.kind, Kind::TimedOut | Kind::Cancelled);
+            Failed::Final(if given_up && !request.is_safe() { uncertain(request) } else { failure })
         })?;
         let (parts, body) = answer.into_parts();
         let head = ResponseHead { status: parts.status.as_u16(), headers: parts.headers };

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use nextcloud_mcp_server::replay::server::Loopback;
+use serde_json::json;
 
 use crate::program::{Folder, PASSWORD, PATIENCE, Program, account};
 use crate::wire::{
@@ -66,6 +67,30 @@ fn a_call_that_runs_is_answered_before_the_program_stops() {
         release.send(()).expect("Nextcloud waits");
         let answer = read_answer(running);
         assert!(shown(&answer.json()).contains("marked-content"), "{}", answer.whole);
+        assert_eq!(program.ended().status, Some(0));
+    }
+}
+
+#[test]
+fn a_second_signal_breaks_off_what_runs_and_its_caller_is_told() {
+    let mut write = call(7, 88);
+    write["params"]["name"] = "nc_notes_create_note".into();
+    write["params"]["arguments"] = json!({"title": "a", "content": "b", "category": ""});
+    for (message, told) in
+        [(call(7, 88), "the program is stopping"), (write, "Look whether it was done before you try again")]
+    {
+        let (nextcloud, asked, _release) = held_nextcloud();
+        let mut program = Program::serve(nextcloud.url(), &[], &[]);
+        let address = program.address();
+        let running = send(&address, &post_request(&address, "", &message.to_string()));
+        asked.recv_timeout(PATIENCE).expect("the call reaches Nextcloud");
+        program.signal("TERM");
+        program.log.until("Stopping signal=Terminate");
+        program.signal("INT");
+        program.log.until("Breaking off the calls that run signal=Interrupt");
+        let answer = read_answer(running).json();
+        assert_eq!(answer["result"]["isError"], true, "{answer}");
+        assert!(shown(&answer).contains(told), "{answer}");
         assert_eq!(program.ended().status, Some(0));
     }
 }

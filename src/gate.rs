@@ -19,6 +19,7 @@ pub struct Gate(Arc<Inner>);
 struct Inner {
     total_max: usize,
     per_caller_max: usize,
+    waiting_per_caller_max: usize,
     wait: Duration,
     state: Mutex<State>,
     changed: Condvar,
@@ -53,24 +54,39 @@ pub struct Busy {
 impl Gate {
     /// At most `total_max` inside, at most `per_caller_max` of them for one caller; who finds no place waits up to `wait`.
     pub fn new(total_max: usize, per_caller_max: usize, wait: Duration) -> Gate {
+        Gate::with_queue(total_max, per_caller_max, WAITING_MAX / 4, wait)
+    }
+
+    fn with_queue(
+        total_max: usize,
+        per_caller_max: usize,
+        waiting_per_caller_max: usize,
+        wait: Duration,
+    ) -> Gate {
         Gate(Arc::new(Inner {
             total_max,
             per_caller_max,
+            waiting_per_caller_max,
             wait,
             state: Mutex::new(State::default()),
             changed: Condvar::new(),
         }))
     }
 
-    /// Enters, waiting for a place if need be. Fails after the waiting time, or at once when 64 calls wait already or a
-    /// quarter of them for this caller.
+    /// The same where there is only one caller: no part of the queue has to be kept free for others.
+    pub fn for_one_caller(total_max: usize, per_caller_max: usize, wait: Duration) -> Gate {
+        Gate::with_queue(total_max, per_caller_max, WAITING_MAX, wait)
+    }
+
+    /// Enters, waiting for a place if need be. Fails after the waiting time, or at once when 64 calls wait already or,
+    /// where there are several callers, a quarter of them for this one.
     pub fn enter(&self, caller: &str) -> Result<Permit, Busy> {
         let inner = &self.0;
         let busy = Busy { retry_after_s: RETRY_AFTER_S };
         let caller: Arc<str> = caller.into();
         let mut state = inner.lock();
         let own_waiters = state.queue.iter().filter(|waiter| waiter.caller == caller).count();
-        if state.queue.len() >= WAITING_MAX || own_waiters >= WAITING_MAX / 4 {
+        if state.queue.len() >= WAITING_MAX || own_waiters >= inner.waiting_per_caller_max {
             return Err(busy);
         }
         let ticket = state.next_ticket;

@@ -104,7 +104,11 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
     };
     let limits = &config.limits;
     Ok(Server {
-        gate: Gate::new(limits.nextcloud_parallel, limits.nextcloud_parallel_per_caller, GATE_WAIT),
+        gate: Gate::for_one_caller(
+            limits.nextcloud_parallel,
+            limits.nextcloud_parallel_per_caller,
+            GATE_WAIT,
+        ),
         registry: Registry::new(&selection(&config.tools)),
         nextcloud,
         tool_settings: ToolSettings { write_bytes_max: link.write_max_mb.map(|mb| mb << 20), public_url },

@@ -42,9 +42,9 @@ fn json(name: &str, text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|fault| panic!("{name}: {fault}"))
 }
 
-/// What came from a Nextcloud: scenarios and the tour.
+/// What came from a Nextcloud: scenarios, the tour and the identity provider.
 fn recorded() -> impl Iterator<Item = (String, Value)> {
-    let all = files("scenarios").into_iter().chain(files("tour"));
+    let all = files("scenarios").into_iter().chain(files("tour")).chain(files("oauth"));
     all.map(|(name, text)| {
         let value = json(&name, &text);
         (name, value)

@@ -189,12 +189,19 @@ pub fn pkce_failure(methods: &[String]) -> String {
     )
 }
 
-/// `['S256', 'plain']`, as the guide shows it.
+/// `['S256', 'plain']`, as the guide shows it; of a long list the beginning.
 struct List<'a>(&'a [String]);
+
+const ITEMS_SHOWN: usize = 8;
+const ITEM_CHARS_SHOWN: usize = 32;
 
 impl fmt::Display for List<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let items: Vec<String> = self.0.iter().map(|item| format!("'{item}'")).collect();
+        let item = |item: &String| {
+            let shown: String = item.chars().filter(|c| !c.is_control()).take(ITEM_CHARS_SHOWN).collect();
+            format!("'{shown}'")
+        };
+        let items: Vec<String> = self.0.iter().take(ITEMS_SHOWN).map(item).collect();
         write!(f, "[{}]", items.join(", "))
     }
 }
@@ -208,5 +215,29 @@ impl fmt::Display for Short<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = self.0.char_indices().nth(CLIENT_ID_CHARS_SHOWN).map_or(self.0.len(), |(at, _)| at);
         write!(f, "{}...", &self.0[..end])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_shown_as_in_the_guide_and_never_long() {
+        let list = |items: &[&str]| {
+            let items: Vec<String> = items.iter().map(|item| (*item).to_owned()).collect();
+            Event::PkceSupported(&items).to_string()
+        };
+        assert_eq!(list(&["S256"]), "✓ PKCE support validated: ['S256']");
+        assert_eq!(list(&["a\n\u{1b}b"]), "✓ PKCE support validated: ['ab']");
+        assert!(list(&["x".repeat(1000).as_str(); 1000]).len() < 400);
+    }
+
+    #[test]
+    fn of_a_client_id_the_beginning_is_shown() {
+        let line = |client_id| Event::ClientReady { client_id }.to_string();
+        assert_eq!(line("0123456789abcdefXYZ"), "OAuth client ready: 0123456789abcdef...");
+        assert_eq!(line("short"), "OAuth client ready: short...");
+        assert_eq!(line("äöüäöüäöüäöüäöüäöü"), "OAuth client ready: äöüäöüäöüäöüäöüä...");
     }
 }

@@ -20,7 +20,7 @@ use crate::secret::Secret;
 const AGAIN_SOON: Duration = Duration::from_secs(60);
 const AGAIN_LATER: Duration = Duration::from_secs(300);
 /// The same where Nextcloud need not be a provider at all.
-const AGAIN_SOME_TIME: Duration = Duration::from_secs(3600);
+const AGAIN_SOME_TIME: Duration = Duration::from_secs(900);
 /// Reports of a client that is not accepted are heard this often: each may cost a registration.
 const REFUSALS_APART: Duration = Duration::from_secs(300);
 /// The time of day may jump, so it is looked at this often.
@@ -253,7 +253,7 @@ impl Startup {
         // A provider that was named by hand is missed; Nextcloud itself need not be one.
         let usual = self.setup.config.discovery_url.is_none();
         let readiness = match error {
-            DiscoveryError::NotThere { .. } if usual => {
+            DiscoveryError::NotThere { said_by_nextcloud: true } if usual => {
                 (self.tell)(Event::NoProvider { error, url });
                 again = AGAIN_SOME_TIME;
                 Readiness::NoProvider { reason }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bodies;
+mod outside;
 mod retries;
 mod server;
 

@@ -4,6 +4,7 @@
 //! and [`userinfo`] read what the provider says of it. [`keys`] and [`tokens`] remember, so that a request costs neither
 //! a round trip nor a signature check. Nothing here opens a connection.
 
+pub mod accounts;
 pub mod algorithm;
 pub mod claims;
 pub mod introspection;
@@ -15,9 +16,11 @@ pub mod keys;
 pub mod reason;
 pub mod tokens;
 pub mod userinfo;
+pub mod verifier;
 
 pub mod client_store;
 pub mod discovery;
+mod kept_client;
 pub mod lines;
 pub mod metadata;
 mod registrar;

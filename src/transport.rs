@@ -9,5 +9,5 @@ mod health;
 mod origins;
 mod streaming;
 
-pub use access::Access;
+pub use access::{Access, OAuthAccess};
 pub use origins::Origins;

@@ -27,6 +27,10 @@ pub struct Client {
     pub registration: Registration,
     pub client_id: String,
     pub client_secret: Option<Secret>,
+    /// How it proves itself: `token_endpoint_auth_method` (RFC 7591 §2).
+    pub auth_method: String,
+    /// What its tokens were asked for (RFC 8707).
+    pub resource: String,
     /// With `registration_client_uri`: to read, change and delete the client (RFC 7592).
     pub registration_access_token: Option<Secret>,
     pub registration_client_uri: Option<String>,
@@ -41,8 +45,8 @@ pub struct Client {
 const DELETE_AT_A_TIME: u32 = 16;
 
 const COLUMNS: &str =
-    "issuer, redirect_uri, scopes, token_type, client_id, client_secret, registration_access_token,
-                       registration_client_uri, issued_at, expires_at, created_at";
+    "issuer, redirect_uri, scopes, token_type, auth_method, resource, client_id, client_secret,
+                       registration_access_token, registration_client_uri, issued_at, expires_at, created_at";
 
 impl Store {
     /// The client in use for this registration, be it expired or not.
@@ -66,6 +70,19 @@ impl Store {
         })
     }
 
+    /// The client in use, whatever it was registered for.
+    ///
+    /// Fails with [`Error::Tampered`] if its secrets are not those that were stored with it.
+    pub fn client_in_use(&self) -> Result<Option<Client>, Error> {
+        self.read("finding the OAuth client in use", |connection| {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM oauth_client WHERE superseded = 0 ORDER BY created_at DESC LIMIT 1"
+            );
+            let sealed = connection.query_row(&sql, [], SealedClient::read).optional()?;
+            sealed.map(|sealed| self.unsealed(sealed)).transpose()
+        })
+    }
+
     /// Stores a client, or what is new about it, and makes it the one in use: all others become
     /// [`Store::clients_to_delete`]. Durable when it returns.
     pub fn save_client(&self, client: &Client) -> Result<(), Error> {
@@ -79,7 +96,8 @@ impl Store {
             transaction.execute(
                 &format!(
                     "INSERT OR REPLACE INTO oauth_client ({COLUMNS}, superseded)
-                     VALUES (:issuer, :redirect_uri, :scopes, :token_type, :client_id, :client_secret,
+                     VALUES (:issuer, :redirect_uri, :scopes, :token_type, :auth_method, :resource, :client_id,
+                             :client_secret,
                              :registration_access_token, :registration_client_uri, :issued_at, :expires_at,
                              :created_at, 0)"
                 ),
@@ -88,6 +106,8 @@ impl Store {
                     ":redirect_uri": client.registration.redirect_uri,
                     ":scopes": normal(&client.registration.scopes),
                     ":token_type": client.registration.token_type,
+                    ":auth_method": client.auth_method,
+                    ":resource": client.resource,
                     ":client_id": client.client_id,
                     ":client_secret": seal(CLIENT_SECRET, &client.client_secret)?,
                     ":registration_access_token":
@@ -179,6 +199,8 @@ impl SealedClient {
             },
             client_id: row.get("client_id")?,
             client_secret: None,
+            auth_method: row.get("auth_method")?,
+            resource: row.get("resource")?,
             registration_access_token: None,
             registration_client_uri: row.get("registration_client_uri")?,
             issued_at: time("issued_at")?,

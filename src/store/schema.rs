@@ -20,6 +20,8 @@ const MIGRATIONS: &[&str] = &[
         redirect_uri TEXT NOT NULL,
         scopes TEXT NOT NULL,
         token_type TEXT NOT NULL,
+        auth_method TEXT NOT NULL,
+        resource TEXT NOT NULL,
         client_secret BLOB,
         registration_access_token BLOB,
         registration_client_uri TEXT,

@@ -30,10 +30,10 @@ impl Health {
         json!({"status": "alive", "mode": self.mode})
     }
 
-    /// Whether calls can succeed, and if not, why.
-    pub fn ready(&self, server: &Arc<Server>) -> (bool, Value) {
+    /// Whether calls can succeed, and if not, why. `auth` says whether callers can be let in.
+    pub fn ready(&self, server: &Arc<Server>, auth: Result<(), String>) -> (bool, Value) {
         let reachable = self.reachable(server);
-        let ready = reachable.is_ok();
+        let ready = reachable.is_ok() && auth.is_ok();
         let word = |result: &Result<(), String>| match result {
             Ok(()) => "ok".to_owned(),
             Err(why) => format!("error: {why}"),
@@ -44,7 +44,7 @@ impl Health {
                 "nextcloud_configured": "ok",
                 "nextcloud_reachable": word(&reachable),
                 "auth_mode": self.mode,
-                "auth_configured": "ok",
+                "auth_configured": word(&auth),
             },
         });
         (ready, body)

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::access::{Access, Denied};
+use super::access::Access;
 use super::health::Health;
 use super::origins::Origins;
 use super::streaming;
+use crate::auth::metadata::METADATA_PATHS;
 use crate::cancel::Cancel;
 use crate::http::{Handler, Head, Peer, Reply, Request, Response};
 use crate::mcp::{self, Class, Header, Incoming, ProtocolHeaders};
 use crate::server::Server;
-use crate::tool::Scope;
 
 /// Time that a call with a progress token gets to answer without a stream: most take a fraction of it, and a plain
 /// answer costs a client less.
@@ -39,6 +39,8 @@ enum Route {
     Root,
     Live,
     Ready,
+    /// Protected-resource metadata (RFC 9728); public, and only there in oauth mode.
+    ResourceMetadata,
     /// Where the reference's SSE transport was.
     OldSse,
     Unknown,
@@ -51,6 +53,7 @@ impl Route {
             "/" => Route::Root,
             "/health/live" => Route::Live,
             "/health/ready" => Route::Ready,
+            path if METADATA_PATHS.contains(&path) => Route::ResourceMetadata,
             "/sse" | "/sse/" | "/messages" | "/messages/" => Route::OldSse,
             _ => Route::Unknown,
         }
@@ -60,7 +63,7 @@ impl Route {
         match self {
             Route::Mcp => "POST",
             Route::Root => "GET, HEAD, POST",
-            Route::Live | Route::Ready => "GET, HEAD",
+            Route::Live | Route::Ready | Route::ResourceMetadata => "GET, HEAD",
             Route::OldSse | Route::Unknown => "",
         }
     }
@@ -85,7 +88,10 @@ impl Front {
             Route::OldSse => return Err(problem(404, OLD_SSE)),
             Route::Unknown => return Err(problem(404, "Nothing is here. The MCP endpoint is /mcp.")),
             Route::Mcp | Route::Root => self.check_origin(head)?,
-            Route::Live | Route::Ready => {}
+            Route::ResourceMetadata if self.access.resource().is_none() => {
+                return Err(problem(404, "This server does not use OAuth."));
+            }
+            Route::Live | Route::Ready | Route::ResourceMetadata => {}
         }
         let method = head.method.as_str();
         if method == "OPTIONS" {
@@ -124,10 +130,16 @@ impl Front {
     }
 
     fn check_caller(&self, head: &Head) -> Result<(), Response> {
-        self.access.caller(head).map(|_| ()).map_err(|denied: Denied| {
-            log::warn!("refused a request: {} peer={:?}", denied.reason(), head.peer);
-            problem(401, "This server asks for a bearer token in the Authorization header.")
-                .with("WWW-Authenticate", denied.challenge())
+        self.access.caller(head).map(|_| ()).map_err(|denied| {
+            log::warn!("refused a request: reason=\"{}\" peer={:?}", denied.reason, head.peer);
+            match denied.challenge {
+                Some(challenge) => {
+                    problem(401, "This server asks for a bearer token in the Authorization header.")
+                        .with("WWW-Authenticate", challenge)
+                }
+                None => problem(503, "Tokens cannot be checked at the moment. Try again soon.")
+                    .with("Retry-After", "5"),
+            }
         })
     }
 
@@ -139,7 +151,7 @@ impl Front {
         };
         let incoming = Incoming {
             body: &request.body,
-            caller,
+            caller: &caller,
             headers: Some(ProtocolHeaders {
                 version: header(head, "mcp-protocol-version"),
                 method: header(head, "mcp-method"),
@@ -163,7 +175,9 @@ impl Front {
                 log::warn!("no thread for a call error={error}");
                 busy("The server is too busy. Try again in a moment.", 1).into()
             }),
-            mcp::Reply::Forbidden { needed } => forbidden(&needed).into(),
+            mcp::Reply::Forbidden { needed } => problem(403, "The token lacks a scope.")
+                .with("WWW-Authenticate", self.access.scope_challenge(&needed))
+                .into(),
             mcp::Reply::Busy { retry_after_s } => {
                 busy("Too many calls are waiting for Nextcloud. Try again in a moment.", retry_after_s).into()
             }
@@ -176,9 +190,16 @@ impl Front {
             (Route::Root, _) => Response::text(200, ABOUT).into(),
             (Route::Live, _) => json_response(200, &self.health.live()).into(),
             (Route::Ready, _) => {
-                let (ready, body) = self.health.ready(&self.server);
+                let (ready, body) = self.health.ready(&self.server, self.access.ready());
                 json_response(if ready { 200 } else { 503 }, &body).into()
             }
+            (Route::ResourceMetadata, _) => match self.access.resource() {
+                // Public: pages of any origin may read it.
+                Some(resource) => {
+                    json_response(200, &resource.document()).with("Access-Control-Allow-Origin", "*").into()
+                }
+                None => problem(404, "This server does not use OAuth.").into(),
+            },
             (route, _) => {
                 problem(405, "This address does not take that method.").with("Allow", route.allow()).into()
             }
@@ -187,6 +208,10 @@ impl Front {
 
     /// What a browser needs to read the answer; only for origins that passed the check.
     fn cors(&self, head: &Head) -> Vec<(&'static str, String)> {
+        if Route::of(head.path()) == Route::ResourceMetadata {
+            // Public, so pages of any origin may read it.
+            return vec![("Access-Control-Allow-Origin", "*".to_owned())];
+        }
         let Header::Once(origin) = header(head, "origin") else { return Vec::new() };
         if !self.origins.origin(origin) {
             return Vec::new();
@@ -268,13 +293,6 @@ fn accepts_events(head: &Head) -> bool {
 /// What stands before the parameters.
 fn media_type(value: &str) -> &str {
     value.split(';').next().unwrap_or_default().trim()
-}
-
-/// 403 with the challenge of RFC 6750 §3.1.
-fn forbidden(needed: &[Scope]) -> Response {
-    let scopes = needed.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
-    problem(403, "The token lacks a scope.")
-        .with("WWW-Authenticate", format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\""))
 }
 
 fn busy(text: &str, retry_after_s: u64) -> Response {

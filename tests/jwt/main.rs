@@ -4,5 +4,6 @@
 mod minter;
 mod properties;
 mod recorded;
+mod sets;
 mod table;
 mod vectors;

@@ -9,11 +9,17 @@ const START_MS: u64 = 1_800_000_000_000;
 
 /// An issuer whose answers the test gives, one for each fetch; then it is down.
 #[derive(Clone, Default)]
-struct Issuer(Arc<(Mutex<VecDeque<Result<Vec<u8>, String>>>, AtomicUsize)>);
+struct Issuer(Arc<Answers>);
+
+#[derive(Default)]
+struct Answers {
+    left: Mutex<VecDeque<Result<Vec<u8>, String>>>,
+    asked: AtomicUsize,
+}
 
 impl Issuer {
     fn answers(&self, answer: Result<Vec<u8>, &str>) {
-        self.0.0.lock().unwrap().push_back(answer.map_err(str::to_owned));
+        self.0.left.lock().unwrap().push_back(answer.map_err(str::to_owned));
     }
 
     fn publishes(&self, kids: &[&str]) {
@@ -21,14 +27,14 @@ impl Issuer {
     }
 
     fn asked(&self) -> usize {
-        self.0.1.load(Ordering::SeqCst)
+        self.0.asked.load(Ordering::SeqCst)
     }
 
     fn cache(&self, clock: &Clock) -> KeyCache {
         let issuer = self.0.clone();
         let fetch = move || {
-            issuer.1.fetch_add(1, Ordering::SeqCst);
-            issuer.0.lock().unwrap().pop_front().unwrap_or_else(|| Err("down".into()))
+            issuer.asked.fetch_add(1, Ordering::SeqCst);
+            issuer.left.lock().unwrap().pop_front().unwrap_or_else(|| Err("down".into()))
         };
         KeyCache::new(Box::new(fetch), clock.clone())
     }

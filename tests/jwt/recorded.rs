@@ -63,6 +63,17 @@ fn tokens_of_both_versions_for_our_resource_are_accepted() {
 }
 
 #[test]
+fn a_jwt_is_told_from_an_opaque_token_by_its_form() {
+    let provider = Provider::recorded("1.6.1");
+    assert!(jwt::is_jwt(provider.token("token-success-jwt", "access_token")));
+    assert!(jwt::is_jwt("not.good.enough"), "it is refused as one, and not asked about");
+    for opaque in ["", "KhSTJCSNGfpu4w3IgamZb8SpoxHRDho2", "ory_at_abc.def", "encrypted.has.five.parts.here"]
+    {
+        assert!(!jwt::is_jwt(opaque), "{opaque}");
+    }
+}
+
+#[test]
 fn tokens_for_someone_else_are_refused() {
     let provider = Provider::recorded("1.6.1");
     let ours = expected("http://localhost:8080", "http://localhost:8000", &[]);

@@ -10,6 +10,7 @@ use crate::config::{self, Auth, Config, Fault, Faults};
 use crate::log as program_log;
 use crate::spelling::nearest;
 
+mod oauth;
 mod serve;
 
 const PROGRAM: &str = env!("CARGO_PKG_NAME");
@@ -134,9 +135,8 @@ fn start(args: Vec<OsString>) -> Result<(), Error> {
 /// Refuses the modes that can be configured but not served yet. To be removed with the version that serves them.
 fn refuse_unserved_mode(config: &Config) -> Result<(), Faults> {
     let mode = match config.auth {
-        Auth::Basic { .. } => return Ok(()),
+        Auth::Basic { .. } | Auth::OAuth(_) => return Ok(()),
         Auth::MultiUserBasic => "multi_user_basic mode",
-        Auth::OAuth(_) => "OAuth mode",
     };
     Err(usage(
         "MCP_DEPLOYMENT_MODE",

@@ -80,7 +80,7 @@ impl VerifiedTokens {
 impl Tables {
     fn remembered(&self, hash: &Hash, now: Duration, now_s: u64) -> Option<Result<Arc<Claims>, Reason>> {
         if let Some(claims) = self.good.get(hash, now) {
-            // The clock may have been set forward since.
+            // The clock may have been set forward since; set back, it must not lengthen what `put` was told.
             return claims.expires_s.is_none_or(|at| now_s < at).then(|| Ok(claims.clone()));
         }
         self.bad.get(hash, now).map(|reason| Err(*reason))

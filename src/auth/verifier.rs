@@ -181,12 +181,20 @@ impl Verifier {
             Reason::Unreachable
         })?;
         match answer.status {
-            200 => userinfo::read(&answer.body),
+            200 => userinfo::read(&answer.body).map(with_all_scopes),
             // Nextcloud's oidc app says 400 to a token that it does not know.
             400 | 401 | 403 => Err(Reason::Inactive),
             _ => Err(Reason::Unreachable),
         }
     }
+}
+
+/// Userinfo does not say what a token may do. The operator who lets it vouch for tokens lets them do everything.
+fn with_all_scopes(mut claims: Claims) -> Claims {
+    if claims.scopes.is_empty() {
+        claims.scopes = Scope::ALL.iter().map(|scope| scope.name().to_owned()).collect();
+    }
+    claims
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

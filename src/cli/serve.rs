@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Error;
+use super::{Error, oauth};
 use crate::auth::Caller;
 use crate::clock::{Clock, Ids};
 use crate::config::{self, Auth, Config, ToolChoice, Transport, Upstream};
@@ -43,12 +43,11 @@ pub(super) fn serve(config: Config) -> Result<(), Error> {
         (Upstream::Recorded(_), None) => unreachable!("a recorded upstream was started above"),
     };
     let server = Arc::new(server(&config, &base)?);
-    let caller = caller(&config);
     match signals {
-        Some(signals) => serve_http(&config, server, caller, signals),
+        Some(signals) => serve_http(&config, server, signals),
         None => {
             log::info!("Serving MCP on standard input and output");
-            stdio::serve(&server, &caller, io::stdin().lock(), io::stdout())
+            stdio::serve(&server, &caller(&config), io::stdin().lock(), io::stdout())
                 .map_err(failed("serving standard input and output"))
         }
     }
@@ -103,12 +102,13 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
         (None, Upstream::Recorded(_)) => None,
     };
     let limits = &config.limits;
+    let make_gate = match config.auth {
+        Auth::OAuth(_) | Auth::MultiUserBasic => Gate::new,
+        Auth::Basic { .. } => Gate::for_one_caller,
+    };
+    let gate = make_gate(limits.nextcloud_parallel, limits.nextcloud_parallel_per_caller, GATE_WAIT);
     Ok(Server {
-        gate: Gate::for_one_caller(
-            limits.nextcloud_parallel,
-            limits.nextcloud_parallel_per_caller,
-            GATE_WAIT,
-        ),
+        gate,
         registry: Registry::new(&selection(&config.tools)),
         nextcloud,
         tool_settings: ToolSettings { write_bytes_max: link.write_max_mb.map(|mb| mb << 20), public_url },
@@ -140,12 +140,7 @@ fn caller(config: &Config) -> Caller {
     }
 }
 
-fn serve_http(
-    config: &Config,
-    server: Arc<Server>,
-    caller: Caller,
-    signals: StopSignals,
-) -> Result<(), Error> {
+fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Result<(), Error> {
     let systemd = Systemd::from_environment();
     let notifier = Notifier::new(systemd.notify_socket.as_deref()).map_err(failed("reaching systemd"))?;
     let listener = listener(config, &systemd)?;
@@ -153,9 +148,16 @@ fn serve_http(
         Some(address) => format!("http://{address}"),
         None => "a Unix socket".to_owned(),
     };
-    let access = Access::SingleUser { caller, token: config.auth_token.clone() };
+    let (access, running) = match (&config.auth, &config.upstream) {
+        (Auth::OAuth(oauth), Upstream::Nextcloud(nextcloud)) => {
+            let (access, running) = oauth::begin(config, oauth, nextcloud, &server)?;
+            (access, Some(running))
+        }
+        _ => (Access::SingleUser { caller: caller(config), token: config.auth_token.clone() }, None),
+    };
+    let mode = if running.is_some() { "oauth" } else { "basic" };
     let origins = Origins { hosts: config.allowed_hosts.clone(), origins: config.allowed_origins.clone() };
-    let front = Arc::new(Front::new(Arc::clone(&server), access, origins, "basic"));
+    let front = Arc::new(Front::new(Arc::clone(&server), access, origins, mode));
     let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
     let listening = http::Server::start(listener, limits, front).map_err(failed("starting the listener"))?;
     log::info!("MCP server ready at {address}");
@@ -169,6 +171,9 @@ fn serve_http(
     tell(notifier.stopping(), "stopping");
     hurry(server, signals).map_err(failed("stopping"))?;
     listening.stop();
+    if let Some(running) = running {
+        running.end();
+    }
     Ok(())
 }
 
@@ -273,6 +278,6 @@ fn tell(told: io::Result<()>, what: &str) {
     }
 }
 
-fn failed<E: std::error::Error + 'static>(what: &'static str) -> impl FnOnce(E) -> Error {
+pub(super) fn failed<E: std::error::Error + 'static>(what: &'static str) -> impl FnOnce(E) -> Error {
     move |error| Error::Failed { what: what.into(), source: Some(Box::new(error)) }
 }

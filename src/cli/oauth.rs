@@ -1,0 +1,109 @@
+//! Oauth mode: the store, the start in the background, and the judge of tokens.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::Error;
+use super::serve::failed;
+use crate::auth::introspection::AudienceRule;
+use crate::auth::lines::log_event;
+use crate::auth::metadata;
+use crate::auth::startup::{Setup, Startup};
+use crate::auth::verifier::{Rules, Verifier};
+use crate::config::{BaseUrl, Config, OAuth};
+use crate::nextcloud::Outside;
+use crate::server::Server;
+use crate::store::Store;
+use crate::transport::{Access, OAuthAccess};
+
+/// What runs beside the listener in oauth mode.
+pub(super) struct Running {
+    startup: Arc<Startup>,
+    outside: Arc<Outside>,
+    store: Arc<Store>,
+}
+
+/// Opens the store and begins the start; the port can answer at once, and `/health/ready` says how far it is.
+pub(super) fn begin(
+    config: &Config,
+    oauth: &OAuth,
+    nextcloud: &BaseUrl,
+    server: &Server,
+) -> Result<(Access, Running), Error> {
+    let path = match &oauth.storage {
+        Some(path) => path.clone(),
+        None => state_file()?,
+    };
+    let store = Store::open(&path, oauth.encryption_key.as_ref(), &server.ids)
+        .map_err(|error| Error::Unavailable { what: error.to_string(), source: None })?;
+    let store = Arc::new(store);
+    if let Some(key) = store.key_made_at() {
+        log::info!(
+            "Made a key for the secrets in the database; back both up together file={}",
+            key.display()
+        );
+    }
+    let outside = Arc::new(server.nextcloud.outside());
+    let startup = Arc::new(Startup::new(
+        Setup::new(oauth.clone(), nextcloud, config.public_url.clone()),
+        outside.clone(),
+        store.clone(),
+        server.clock.clone(),
+        &server.ids,
+        Box::new(log_event),
+    ));
+    startup.spawn().map_err(failed("starting OAuth"))?;
+    let verifier =
+        Verifier::new(rules(config, oauth), startup.clone(), outside.clone(), server.clock.clone());
+    let access = Access::OAuth(OAuthAccess {
+        verifier: Arc::new(verifier),
+        public_url: config.public_url.clone(),
+        public_issuer: oauth.public_issuer_url.clone(),
+        nextcloud: nextcloud.clone(),
+    });
+    Ok((access, Running { startup, outside, store }))
+}
+
+impl Running {
+    /// Ends what runs; the store is tidied up.
+    pub(super) fn end(self) {
+        self.startup.stop();
+        self.outside.shutdown();
+        if let Err(error) = self.store.close() {
+            log::warn!("the database was not tidied up error=\"{error}\"");
+        }
+    }
+}
+
+fn rules(config: &Config, oauth: &OAuth) -> Rules {
+    Rules {
+        resources: vec![metadata::resource(&config.public_url), config.public_url.to_string()],
+        audiences: oauth.accepted_audiences.clone(),
+        public_issuer: oauth.public_issuer_url.clone(),
+        direct_tokens: oauth.direct_tokens,
+        userinfo: oauth.userinfo_validation,
+        // Nextcloud's oidc app calls a token active only to the client that it is for; another provider may not.
+        audience_rule: match oauth.discovery_url {
+            None => AudienceRule::ImpliedByActive,
+            Some(_) => AudienceRule::Stated,
+        },
+    }
+}
+
+/// `$STATE_DIRECTORY/tokens.db` (systemd), else `tokens.db` in the XDG state folder.
+fn state_file() -> Result<PathBuf, Error> {
+    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    // systemd joins several folders with colons; ours is the first.
+    let systemd = std::env::var("STATE_DIRECTORY")
+        .ok()
+        .and_then(|all| all.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from));
+    let xdg = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
+    match (systemd, xdg) {
+        (Some(folder), _) => Ok(folder.join("tokens.db")),
+        (None, Some(folder)) => Ok(folder.join(env!("CARGO_PKG_NAME")).join("tokens.db")),
+        (None, None) => Err(Error::Unavailable {
+            what: "there is no place for the database; set TOKEN_STORAGE_DB to a file".into(),
+            source: None,
+        }),
+    }
+}

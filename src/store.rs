@@ -89,8 +89,8 @@ impl Store {
         let path = file::prepare(path)?;
         let prepare = || {
             let mut writer = connect(&path, bounds)?;
-            schema::check(&writer, &path)?;
-            schema::use_wal(&writer, &path)?;
+            schema::check(&writer.transaction()?, &path)?;
+            schema::use_wal(&mut writer, &path)?;
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             schema::migrate(&transaction, &path)?;
             let (key, key_made) = key::settle(&transaction, &path, given, ids)?;
@@ -99,7 +99,10 @@ impl Store {
             Ok((writer, Sealer::new(&key, ids), key_made))
         };
         let (writer, sealer, key_made) =
-            prepare().map_err(|failure: Failure| failure.at(&path, "opening the database"))?;
+            prepare().map_err(|failure: Failure| match failure.at(&path, "opening the database") {
+                Error::CannotOpen { path } => file::not_opened(path),
+                error => error,
+            })?;
         Ok(Store {
             path,
             sealer,

@@ -36,8 +36,6 @@ pub enum Error {
     Full { path: PathBuf },
     /// Another process held the database for longer than we wait.
     Locked { path: PathBuf },
-    /// The file was moved or deleted while it was in use.
-    Moved { path: PathBuf },
     /// The file system has no shared memory, which the write-ahead log needs.
     NoSharedMemory { path: PathBuf },
     /// The content contradicts itself.
@@ -128,11 +126,6 @@ impl fmt::Display for Error {
                 "{} is held by another process: stop the other server, backup or sqlite3 that uses it",
                 shown(path)
             ),
-            Error::Moved { path } => write!(
-                f,
-                "{} was moved or deleted while the server was running: put it back and restart the server",
-                shown(path)
-            ),
             Error::NoSharedMemory { path } => write!(
                 f,
                 "the file system of {} cannot keep a write-ahead log (network file systems cannot): name a file on a \
@@ -184,14 +177,8 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Error::Folder { source, .. } | Error::File { source, .. } => Some(source),
-            _ => None,
-        }
-    }
-}
+/// No `source`: the sentence has the cause in it.
+impl std::error::Error for Error {}
 
 /// A fault inside a transaction, before it is known what was being done and where.
 pub(super) enum Failure {
@@ -234,7 +221,6 @@ fn classify(error: &rusqlite::Error, path: &Path, doing: &'static str) -> Error 
         return Error::Statement { path, doing, detail: error.to_string() };
     };
     match code {
-        ffi::SQLITE_READONLY_DBMOVED => return Error::Moved { path },
         ffi::SQLITE_CANTOPEN_SYMLINK => return Error::Symlink { path },
         // What a full disk looks like from shared memory.
         ffi::SQLITE_IOERR_SHMSIZE => return Error::Full { path },
@@ -272,7 +258,7 @@ mod tests {
             (ffi::SQLITE_BUSY, "held by another process"),
             (ffi::SQLITE_BUSY_SNAPSHOT, "held by another process"),
             (ffi::SQLITE_READONLY, "cannot be written"),
-            (ffi::SQLITE_READONLY_DBMOVED, "moved or deleted"),
+            (ffi::SQLITE_READONLY_CANTINIT, "cannot be written"),
             (ffi::SQLITE_FULL, "no room is left"),
             (ffi::SQLITE_IOERR_SHMSIZE, "no room is left"),
             (ffi::SQLITE_NOTADB, "not a SQLite database"),

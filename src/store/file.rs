@@ -4,7 +4,7 @@
 //! *any* of its descriptors for it is closed, SQLite's among them (fcntl(2), "Advisory record locking").
 
 use std::ffi::OsString;
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -68,6 +68,19 @@ pub(super) fn not_made(path: &Path, source: io::Error) -> Error {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Error::ReadOnly { path },
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::Full { path },
         _ => Error::File { path, source },
+    }
+}
+
+/// Why SQLite could not open a file, or make its log: it does not tell a read-only disk from other causes.
+pub(super) fn not_opened(path: PathBuf) -> Error {
+    let probe = beside(&path, ".probe");
+    match create_private(&probe) {
+        Ok(_) => {
+            let _ = fs::remove_file(&probe);
+            Error::CannotOpen { path }
+        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Error::CannotOpen { path },
+        Err(source) => not_made(&path, source),
     }
 }
 

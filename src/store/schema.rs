@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::error::{Error, Failure};
 
@@ -49,14 +49,19 @@ const MIGRATIONS: &[&str] = &[
 /// Marks the file as ours: `NCMS`. (<https://www.sqlite.org/pragma.html#pragma_application_id>)
 const APPLICATION_ID: i32 = 0x4e43_4d53;
 
+/// So many other processes may start in the same moment.
+const WAL_ATTEMPTS: u32 = 100;
+
 /// The version that this program brings a database to.
 pub(super) const KNOWN: u32 = MIGRATIONS.len() as u32;
 
 /// Refuses what is no database, another program's, or a newer one, before a byte of it is changed.
-pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Failure> {
-    let found = version(connection)?;
-    let application_id: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let tables: u32 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+///
+/// Stands inside a transaction: otherwise a first start of another process may come between two questions.
+pub(super) fn check(transaction: &Transaction<'_>, path: &Path) -> Result<(), Failure> {
+    let found = version(transaction)?;
+    let application_id: i32 = transaction.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let tables: u32 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let is_new = application_id == 0 && found == 0 && tables == 0;
     if application_id != APPLICATION_ID && !is_new {
         return Err(Error::Foreign { path: path.to_owned() }.into());
@@ -68,12 +73,21 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), Failure>
 }
 
 /// Switches to a write-ahead log, in which readers and a writer do not wait for one another.
-pub(super) fn use_wal(connection: &Connection, path: &Path) -> Result<(), Failure> {
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
-    if mode != "wal" {
-        return Err(Error::NoSharedMemory { path: path.to_owned() }.into());
+pub(super) fn use_wal(connection: &mut Connection, path: &Path) -> Result<(), Failure> {
+    for _ in 0..WAL_ATTEMPTS {
+        let switched: Result<String, _> =
+            connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0));
+        match switched {
+            Ok(mode) if mode == "wal" => return Ok(()),
+            Ok(_) => return Err(Error::NoSharedMemory { path: path.to_owned() }.into()),
+            // The switch asks for the lock without waiting where another process switches too; a transaction waits.
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?.rollback()?;
+            }
+            Err(e) => return Err(e.into()),
+        }
     }
-    Ok(())
+    Err(Error::Locked { path: path.to_owned() }.into())
 }
 
 /// Takes the steps that this database has not taken yet; all of them or none.

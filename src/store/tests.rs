@@ -66,6 +66,8 @@ fn registration() -> Registration {
 
 fn client(client_id: &str) -> Client {
     Client {
+        auth_method: "client_secret_post".into(),
+        resource: "https://mcp.example.org/mcp".into(),
         registration: registration(),
         client_id: client_id.into(),
         client_secret: Some(Secret::new(format!("planted-secret-{client_id}"))),

@@ -62,7 +62,10 @@ impl Access {
     pub fn scope_challenge(&self, needed: &[Scope]) -> String {
         match self {
             Access::OAuth(oauth) => oauth.resource().scope_wanted(needed),
-            Access::SingleUser { .. } => "Bearer error=\"insufficient_scope\"".to_owned(),
+            Access::SingleUser { .. } => {
+                let names = needed.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
+                format!("Bearer error=\"insufficient_scope\", scope=\"{names}\"")
+            }
         }
     }
 

@@ -14,6 +14,7 @@
 //! ```
 
 mod account;
+mod bearer;
 mod capabilities;
 mod classify;
 mod client;
@@ -67,6 +68,8 @@ pub struct Nextcloud {
     extra_roots: Vec<Certificate<'static>>,
     proxy: Option<ureq::Proxy>,
     places: Gate,
+    /// Learned: this Nextcloud (before 31) wants a session and a request token on the routes of its apps.
+    apps_want_session: AtomicBool,
     stopped: AtomicBool,
 }
 
@@ -87,6 +90,7 @@ impl Nextcloud {
             extra_roots,
             proxy,
             places,
+            apps_want_session: AtomicBool::new(false),
             stopped: AtomicBool::new(false),
         })
     }

@@ -48,7 +48,11 @@ fn start(setup: &Setup) -> Result<Program, String> {
         clock,
         ids,
     });
-    let credential = Credential::Basic { user: setup.user.clone(), password: setup.password.clone() };
+    let credential = match setup.config.get("credential").and_then(Value::as_str) {
+        None => Credential::Basic { user: setup.user.clone(), password: setup.password.clone() },
+        Some("bearer") => Credential::Bearer(setup.password.clone()),
+        Some(other) => return Err(format!("there is no credential {other:?}")),
+    };
     let caller = Caller {
         name: setup.user.clone(),
         scopes: Scopes::Unrestricted,

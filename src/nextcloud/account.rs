@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -60,6 +61,7 @@ pub struct Account {
     pub(super) homes: OnceLock<Homes>,
     pub(super) capabilities: Mutex<Option<(Duration, Arc<Capabilities>)>>,
     standing: Mutex<Standing>,
+    worked: AtomicBool,
     pub(super) probe: Gate,
     turns: Mutex<HashMap<&'static str, Gate>>,
 }
@@ -113,6 +115,7 @@ impl Account {
             homes: OnceLock::new(),
             capabilities: Mutex::default(),
             standing: Mutex::new(Standing::Untried),
+            worked: AtomicBool::new(false),
             probe: Gate::new(1),
             turns: Mutex::default(),
         }
@@ -145,6 +148,12 @@ impl Account {
 
     pub(super) fn accepted(&self) {
         *lock(&self.standing) = Standing::Accepted;
+        self.worked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether Nextcloud has ever accepted the credential.
+    pub(super) fn has_worked(&self) -> bool {
+        self.worked.load(Ordering::Relaxed)
     }
 
     pub(super) fn refused(&self, now: Duration) {

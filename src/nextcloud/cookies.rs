@@ -12,9 +12,14 @@ const COOKIES_MAX: usize = 32;
 const NAME_AND_VALUE_BYTES_MAX: usize = 4096;
 const LINE_BYTES_MAX: usize = 8192;
 
-/// The cookies of one account.
+/// The session of one account: its cookies, and the request token that goes with them.
 #[derive(Default)]
-pub(super) struct Jar(Vec<Cookie>);
+pub(super) struct Jar {
+    cookies: Vec<Cookie>,
+    request_token: Option<Secret>,
+    /// Which session this is, counted. What an answer says about an older one is of no use any more.
+    epoch: u32,
+}
 
 struct Cookie {
     name: String,
@@ -26,29 +31,44 @@ struct Cookie {
 }
 
 impl Jar {
+    /// Forgets the session; the next answer begins another one.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        *self = Jar { epoch: self.epoch.wrapping_add(1), ..Jar::default() };
+    }
+
+    /// Which session this is, counted from 0.
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Nextcloud's proof that a request with these cookies is no forgery, where one was asked for.
+    pub(super) fn request_token(&self) -> Option<&Secret> {
+        self.request_token.as_ref()
+    }
+
+    pub(super) fn set_request_token(&mut self, token: Secret) {
+        self.request_token = Some(token);
     }
 
     /// Takes one `Set-Cookie` line that came with the answer for `path`. Bad and oversized ones are dropped.
     pub(super) fn store(&mut self, set_cookie: &str, path: &str, secure: bool, clock: &Clock) {
         let Some(cookie) = Cookie::parse(set_cookie, path, clock) else { return };
-        self.0.retain(|c| !(c.name == cookie.name && c.path == cookie.path));
+        self.cookies.retain(|c| !(c.name == cookie.name && c.path == cookie.path));
         let expired = cookie.expires.is_some_and(|at| at <= clock.monotonic());
         if expired || (cookie.secure && !secure) {
             return;
         }
-        if self.0.len() >= COOKIES_MAX {
-            self.0.remove(0);
+        if self.cookies.len() >= COOKIES_MAX {
+            self.cookies.remove(0);
         }
-        self.0.push(cookie);
+        self.cookies.push(cookie);
     }
 
     /// The `Cookie` header for `path`, longest path first (RFC 6265 §5.4).
     pub(super) fn header(&self, path: &str, secure: bool, clock: &Clock) -> Option<Secret> {
         let now = clock.monotonic();
         let mut fit: Vec<&Cookie> = self
-            .0
+            .cookies
             .iter()
             .filter(|c| path_matches(&c.path, path) && (secure || !c.secure))
             .filter(|c| c.expires.is_none_or(|at| at > now))
@@ -207,7 +227,7 @@ mod tests {
     fn the_jar_is_bounded() {
         let lines: Vec<String> = (0..100).map(|i| format!("c{i}={}; path=/", "x".repeat(1000))).collect();
         let (jar, clock) = jar(&lines.iter().map(String::as_str).collect::<Vec<_>>());
-        assert_eq!(jar.0.len(), COOKIES_MAX);
+        assert_eq!(jar.cookies.len(), COOKIES_MAX);
         assert!(sent(&jar, &clock).len() <= LINE_BYTES_MAX);
     }
 

@@ -131,6 +131,28 @@ pub fn advice(kind: Kind) -> &'static str {
     }
 }
 
+/// More about one case of a kind, for the people who run the servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hint {
+    /// An access token was refused that has never worked: Nextcloud does not tell a bad one from one that it does not
+    /// look at.
+    TokenNeverWorked,
+    TokenHasWorked,
+}
+
+impl Hint {
+    fn text(self) -> &'static str {
+        match self {
+            Hint::TokenNeverWorked => {
+                "If new access tokens are refused too, Nextcloud's administrator should run \
+                 `occ app:enable user_oidc` and `occ config:system:set user_oidc oidc_provider_bearer_validation \
+                 --value=true --type=boolean`."
+            }
+            Hint::TokenHasWorked => "This access token worked before, so it has expired or was revoked.",
+        }
+    }
+}
+
 /// What happened, after the subject: `note 7 was not found`.
 fn predicate(kind: Kind) -> &'static str {
     match kind {
@@ -184,6 +206,7 @@ pub struct Error {
     pub retry_after_s: Option<u64>,
     /// What the call was about, in the caller's words: `note 7`.
     pub subject: Option<String>,
+    hint: Option<Hint>,
     body: Option<Box<[u8]>>,
 }
 
@@ -196,6 +219,7 @@ impl Error {
             detail: None,
             retry_after_s: None,
             subject: None,
+            hint: None,
             body: None,
         }
     }
@@ -217,6 +241,17 @@ impl Error {
     pub fn because(mut self, detail: impl AsRef<str>) -> Error {
         self.detail = clean(detail.as_ref());
         self
+    }
+
+    /// Adds what the people who run the servers can do about it; shown after the advice.
+    pub(super) fn hint(mut self, hint: Option<Hint>) -> Error {
+        self.hint = hint;
+        self
+    }
+
+    /// What an operator or administrator can do about it, in this case.
+    pub fn operator_hint(&self) -> Option<&'static str> {
+        self.hint.map(Hint::text)
     }
 
     pub(super) fn retry_after(mut self, seconds: Option<u64>) -> Error {
@@ -279,8 +314,12 @@ impl fmt::Display for Error {
             write!(f, " Wait {seconds} s.")?;
         }
         match advice(self.kind) {
-            "" => Ok(()),
-            advice => write!(f, " {advice}"),
+            "" => {}
+            advice => write!(f, " {advice}")?,
+        }
+        match self.operator_hint() {
+            Some(hint) => write!(f, " {hint}"),
+            None => Ok(()),
         }
     }
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use ureq::http::{self, HeaderValue, Uri};
 
 use super::account::Admission;
+use super::bearer::{CSRF_TOKEN, Shown};
 use super::classify::{self, Due};
-use super::client::Client;
+use super::client::{CAPABILITIES, Client};
+use super::cookies::Jar;
 use super::error::{Error, Kind};
 use super::gate::Pass;
 use super::network;
@@ -21,6 +23,8 @@ use super::settings::{Base, Origin};
 const ERROR_BYTES_MAX: u64 = 64 * 1024;
 const CHUNK_BYTES: usize = 16 * 1024;
 const REDIRECTS_MAX: u32 = 3;
+/// Routes that answer without a credential, and so prove none.
+const PUBLIC: [&str; 2] = [CAPABILITIES, CSRF_TOKEN];
 /// How often a waiting call looks whether it was cancelled.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -29,6 +33,7 @@ pub(super) struct Live {
     pub(super) head: ResponseHead,
     body: ureq::Body,
     sent_at: Duration,
+    shown: Shown,
     _place: Pass,
 }
 
@@ -40,10 +45,10 @@ fn uncertain(request: &Request) -> Error {
 impl Client<'_> {
     /// Sends a request and reads the whole answer. What `due` says is checked on a 2xx, too.
     pub(super) fn exchange(&self, request: &Request, due: Due) -> Result<Response, Error> {
-        let mut attempts = Attempts::default();
+        let mut attempts = Attempts::of(request);
         loop {
             let live = self.open(request, &mut attempts)?;
-            let (sent_at, head) = (live.sent_at, live.head.clone());
+            let (sent_at, head, shown) = (live.sent_at, live.head.clone(), live.shown);
             let mut body = Vec::new();
             match self.pump(request, live, Some(request.limit_bytes), &mut |chunk| {
                 body.extend_from_slice(chunk);
@@ -62,6 +67,9 @@ impl Client<'_> {
             if !request.allow.contains(&head.status)
                 && let Some(kind) = classify::classify(&head, &body, due)
             {
+                if kind == Kind::Unauthorized {
+                    self.settle(request, Some(kind), shown, &attempts);
+                }
                 return Err(self.report(self.refusal(request, kind, &head, body), sent_at));
             }
             return Ok(Response { status: head.status, body, head });
@@ -73,6 +81,7 @@ impl Client<'_> {
         let mut target = format!("{}{}", self.nextcloud.base().prefix(), request.path.target());
         loop {
             let sent_at = self.nextcloud.clock.monotonic();
+            self.prepare_session(request, attempts)?;
             let failed = match self.attempt(request, &target, attempts) {
                 Ok(live) => return Ok(live),
                 Err(failed) => failed,
@@ -87,6 +96,17 @@ impl Client<'_> {
                         "The connection was gone, asking on a fresh one. request={:?}",
                         error.request
                     );
+                }
+                Failed::Refused(shown, error) => {
+                    if !self.renew_session(request, shown, &error, attempts)? {
+                        return Err(self.report(error, sent_at));
+                    }
+                }
+                Failed::Bounced(error) => {
+                    attempts.redirects += 1;
+                    if attempts.redirects > REDIRECTS_MAX {
+                        return Err(self.report(error, sent_at));
+                    }
                 }
                 Failed::Redirected(to, error) => match self.follow(request, &to, attempts) {
                     Some(next) => target = next,
@@ -119,7 +139,7 @@ impl Client<'_> {
         let place = place.ok_or_else(|| self.waited_in_vain(request))?;
         let left = self.still_wanted(request)?;
         let sent_at = self.nextcloud.clock.monotonic();
-        let (wire, showed_cookies) = self.wire(request, target)?;
+        let (wire, shown) = self.wire(request, target)?;
         let answer = self.transmit(request, wire, left, attempts.fresh).map_err(|error| {
             let failure = match self.still_wanted(request) {
                 Err(stopping) => stopping,
@@ -134,24 +154,30 @@ impl Client<'_> {
         })?;
         let (parts, body) = answer.into_parts();
         let head = ResponseHead { status: parts.status.as_u16(), headers: parts.headers };
-        self.keep_cookies(request, target, &head);
-        let live = Live { head, body, sent_at, _place: place };
+        self.keep_cookies(request, target, &head, shown);
+        let live = Live { head, body, sent_at, shown, _place: place };
         if (200..300).contains(&live.head.status) || request.allow.contains(&live.head.status) {
-            self.settle(request, None, showed_cookies);
+            if !never_ran(request, &live.head) {
+                self.settle(request, None, shown, attempts);
+            }
             drop(probe);
             return Ok(live);
         }
         let head = live.head.clone();
         let body = self.error_body(live);
         let kind = classify::classify(&head, &body, Due::Any).unwrap_or(Kind::Malformed);
-        self.settle(request, Some(kind), showed_cookies);
+        self.settle(request, Some(kind), shown, attempts);
         drop(probe);
         let error = self.refusal(request, kind, &head, body);
         Err(match (kind, head.header("Location")) {
+            (Kind::Redirected, Some(to)) if to == target && lacks_same_site_cookies(shown, &head) => {
+                Failed::Bounced(error)
+            }
             (Kind::Redirected, Some(to)) => {
                 let hint = redirect_hint(self.nextcloud.base(), request.path.as_str(), to);
                 Failed::Redirected(to.to_owned(), Box::new(error.because(hint)))
             }
+            (Kind::SessionRequired | Kind::Unauthorized, _) => Failed::Refused(shown, error),
             _ => Failed::Final(error),
         })
     }
@@ -176,8 +202,8 @@ impl Client<'_> {
         }
     }
 
-    /// The head of the request, and whether cookies are in it.
-    fn wire(&self, request: &Request, target: &str) -> Result<(http::request::Builder, bool), Error> {
+    /// The head of the request, and what of the account's session is in it.
+    fn wire(&self, request: &Request, target: &str) -> Result<(http::request::Builder, Shown), Error> {
         if let Some(fault) = request.path.fault().or_else(|| request.destination.as_ref()?.fault()) {
             return Err(Error::new(Kind::BadRequest, request.label()).because(fault));
         }
@@ -204,22 +230,38 @@ impl Client<'_> {
         for (name, value) in &request.headers {
             wire = wire.header(*name, value);
         }
-        let Some(account) = self.account else { return Ok((wire, false)) };
+        let Some(account) = self.account else { return Ok((wire, Shown::default())) };
         wire = wire.header("Authorization", secret_value(account.credential.header().expose()));
+        if request.sessionless {
+            return Ok((wire, Shown::default()));
+        }
         let path = target.split('?').next().unwrap_or_default();
         let https = self.nextcloud.base().is_https();
-        let cookies = account.jar(request.path.is_dav()).header(path, https, &self.nextcloud.clock);
+        let jar = account.jar(request.path.is_dav());
+        let cookies = jar.header(path, https, &self.nextcloud.clock);
         if let Some(cookies) = &cookies {
             wire = wire.header("Cookie", secret_value(cookies.expose()));
         }
-        Ok((wire, cookies.is_some()))
+        if let Some(token) = jar.request_token() {
+            wire = wire.header("requesttoken", secret_value(token.expose()));
+        }
+        let shown =
+            Shown { cookies: cookies.is_some(), token: jar.request_token().is_some(), epoch: jar.epoch() };
+        Ok((wire, shown))
     }
 
-    fn keep_cookies(&self, request: &Request, target: &str, head: &ResponseHead) {
-        let Some(account) = self.account else { return };
+    /// Keeps the cookies of an answer, unless another session was begun since the request.
+    pub(super) fn keep_cookies(&self, request: &Request, target: &str, head: &ResponseHead, shown: Shown) {
+        let Some(account) = self.account.filter(|_| !request.sessionless) else { return };
+        let mut jar = account.jar(request.path.is_dav());
+        if jar.epoch() == shown.epoch {
+            self.store_cookies(&mut jar, target, head);
+        }
+    }
+
+    pub(super) fn store_cookies(&self, jar: &mut Jar, target: &str, head: &ResponseHead) {
         let path = target.split('?').next().unwrap_or_default();
         let https = self.nextcloud.base().is_https();
-        let mut jar = account.jar(request.path.is_dav());
         for line in head.headers.get_all("Set-Cookie").iter().filter_map(|v| v.to_str().ok()) {
             jar.store(line, path, https, &self.nextcloud.clock);
         }
@@ -241,6 +283,7 @@ impl Client<'_> {
                 Admission::Refused(seconds) => {
                     return Err(Error::new(Kind::Unauthorized, request.label())
                         .because("Nextcloud refused this sign-in a moment ago, so it is not asked again yet")
+                        .hint(self.refusal_hint(Kind::Unauthorized))
                         .retry_after(Some(seconds)));
                 }
             }
@@ -248,12 +291,18 @@ impl Client<'_> {
     }
 
     /// Draws conclusions about the credential from an answer.
-    fn settle(&self, request: &Request, kind: Option<Kind>, showed_cookies: bool) {
+    fn settle(&self, request: &Request, kind: Option<Kind>, shown: Shown, attempts: &Attempts) {
         let Some(account) = self.account else { return };
         match kind {
-            // An old session may be what was refused; the next request goes without it.
-            Some(Kind::Unauthorized) if showed_cookies => account.jar(request.path.is_dav()).clear(),
-            Some(Kind::Unauthorized) => account.refused(self.nextcloud.clock.monotonic()),
+            Some(Kind::Unauthorized) => {
+                if shown.cookies {
+                    account.forget_session(request.path.is_dav(), shown);
+                }
+                // An old session may be what was refused; the next request goes without it.
+                if !shown.cookies || attempts.has_new_session() {
+                    account.refused(self.nextcloud.clock.monotonic());
+                }
+            }
             Some(
                 Kind::SessionRequired
                 | Kind::Throttled
@@ -264,8 +313,8 @@ impl Client<'_> {
                 | Kind::NotNextcloud
                 | Kind::Malformed,
             ) => {}
-            // The capabilities are public: a bad token gets them, too.
-            None if request.path.as_str() == super::client::CAPABILITIES => {}
+            // A bad token gets them, too.
+            None if PUBLIC.contains(&request.path.as_str()) => {}
             _ => account.accepted(),
         }
     }
@@ -279,7 +328,7 @@ impl Client<'_> {
         limit: Option<u64>,
         sink: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
     ) -> Result<ResponseHead, Error> {
-        let Live { head, body, sent_at, _place } = live;
+        let Live { head, body, sent_at, shown: _, _place } = live;
         let announced = head.content_length().filter(|_| request.method != "HEAD" && head.status != 304);
         let too_large = || {
             let limit = limit.unwrap_or(u64::MAX);
@@ -327,6 +376,7 @@ impl Client<'_> {
     fn refusal(&self, request: &Request, kind: Kind, head: &ResponseHead, body: Vec<u8>) -> Error {
         let error = Error::new(kind, request.label())
             .status(head.status)
+            .hint(self.refusal_hint(kind))
             .retry_after(classify::retry_after_s(head, &self.nextcloud.clock));
         let error = match classify::detail(head, &body) {
             Some(detail) => error.because(detail),
@@ -405,12 +455,13 @@ impl Client<'_> {
         };
         log::log!(
             level,
-            "A request to Nextcloud failed. request={:?} kind={:?} status={} ms={} detail={:?}",
+            "A request to Nextcloud failed. request={:?} kind={:?} status={} ms={} detail={:?} hint={:?}",
             error.request,
             error.kind,
             error.status.map_or("-".into(), |s| s.to_string()),
             self.ms_since(sent_at),
             error.detail.as_deref().unwrap_or_default(),
+            error.operator_hint().unwrap_or_default(),
         );
         error
     }
@@ -424,6 +475,10 @@ impl Client<'_> {
 enum Failed {
     /// The connection was lost before the answer began.
     Gone(Error),
+    /// The credential or the session was not accepted; nothing was done.
+    Refused(Shown, Error),
+    /// To itself, with cookies that were missing; nothing was done.
+    Bounced(Error),
     /// To this `Location`.
     Redirected(String, Box<Error>),
     Final(Error),
@@ -433,6 +488,19 @@ impl From<Error> for Failed {
     fn from(error: Error) -> Failed {
         Failed::Final(error)
     }
+}
+
+/// Whether an answer hands out the cookies without which Nextcloud sends every request that has other cookies back to
+/// where it came from, before it looks at it.
+fn lacks_same_site_cookies(shown: Shown, head: &ResponseHead) -> bool {
+    let mut lines = head.headers.get_all("Set-Cookie").iter().filter_map(|line| line.to_str().ok());
+    shown.cookies && lines.any(|line| line.contains("nc_sameSiteCookiestrict="))
+}
+
+/// Whether a 2xx comes from a controller that gave up before it ran: Nextcloud then says neither who asked nor
+/// that it was nobody.
+fn never_ran(request: &Request, head: &ResponseHead) -> bool {
+    request.path.is_ocs() && head.media_type().as_deref() == Some("text/html")
 }
 
 /// A header value that no debug output shows. One that is no header value makes the request fail as such.

@@ -148,6 +148,11 @@ impl UrlPath {
         super::error::clean(&decode(short)).unwrap_or_else(|| "/".into())
     }
 
+    /// Whether the path is a route of the OCS API.
+    pub(super) fn is_ocs(&self) -> bool {
+        self.path.starts_with("/ocs/")
+    }
+
     /// Whether the path belongs to WebDAV, CalDAV or CardDAV.
     pub(super) fn is_dav(&self) -> bool {
         self.path.starts_with("/remote.php/")

@@ -18,6 +18,8 @@ pub struct Request {
     pub(super) range: Option<(u64, u64)>,
     pub(super) limit_bytes: u64,
     pub(super) allow: Vec<u16>,
+    pub(super) sessionless: bool,
+    pub(super) once: bool,
 }
 
 impl Request {
@@ -34,6 +36,8 @@ impl Request {
             range: None,
             limit_bytes: ANSWER_BYTES_MAX,
             allow: Vec::new(),
+            sessionless: false,
+            once: false,
         }
     }
 
@@ -82,6 +86,19 @@ impl Request {
     /// Statuses that are answers and no errors: `&[404, 304]`.
     pub fn allow(mut self, statuses: &[u16]) -> Request {
         self.allow.extend_from_slice(statuses);
+        self
+    }
+
+    /// Goes out without the account's cookies; those of the answer are not kept.
+    pub(super) fn sessionless(mut self) -> Request {
+        self.sessionless = true;
+        self
+    }
+
+    /// Is not repeated after a lost connection, although its method may be; goes over a connection of its own, so that
+    /// none is lost by being old.
+    pub(super) fn once(mut self) -> Request {
+        self.once = true;
         self
     }
 

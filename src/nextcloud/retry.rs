@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::error::{Error, Kind};
+use super::request::Request;
 use crate::clock::Ids;
 
 const LOCKED_MAX: u32 = 3;
@@ -18,11 +19,19 @@ pub(super) struct Attempts {
     /// The next attempt opens a new connection.
     pub(super) fresh: bool,
     pub(super) redirects: u32,
+    /// A session was begun for this request before it was sent.
+    pub(super) began_session: bool,
+    /// A session was begun because this request was refused.
+    pub(super) renewed_session: bool,
     locked: u32,
     waits: u32,
 }
 
 impl Attempts {
+    pub(super) fn of(request: &Request) -> Attempts {
+        Attempts { fresh: request.once, ..Attempts::default() }
+    }
+
     /// Allows one attempt on a fresh connection.
     pub(super) fn again_fresh(&mut self) -> bool {
         !std::mem::replace(&mut self.fresh, true)

@@ -1,6 +1,7 @@
 //! The client against a server on loopback: what only shows on the wire.
 
 mod accounts;
+mod bearer;
 mod bodies;
 mod outside;
 mod retries;
@@ -22,6 +23,7 @@ struct Bench {
 }
 
 const PASSWORD: &str = "planted-app-password";
+const TOKEN: &str = "planted-access-token";
 
 impl Bench {
     fn new(steps: impl IntoIterator<Item = Step>) -> Bench {
@@ -47,6 +49,13 @@ impl Bench {
     /// A call of 20 seconds, on the manual clock and on the socket.
     fn call(&self) -> Call {
         self.nextcloud.call(Duration::from_secs(20))
+    }
+
+    /// With an access token for the credential.
+    fn bearer(steps: impl IntoIterator<Item = Step>) -> Bench {
+        let mut bench = Bench::new(steps);
+        bench.account = Account::new(Credential::Bearer(Secret::new(TOKEN)));
+        bench
     }
 
     fn send(&self, request: Request) -> Result<Response, Error> {

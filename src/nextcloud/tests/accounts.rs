@@ -60,7 +60,11 @@ fn an_accepted_credential_needs_no_probe() {
 
 #[test]
 fn a_route_that_takes_no_tokens_says_nothing_about_the_token() {
-    let bench = Bench::new([json(401, r#"{"message":"CORS requires basic auth"}"#), json(200, "{}")]);
+    let bench = Bench::new([
+        json(401, r#"{"message":"CORS requires basic auth"}"#),
+        json(404, "{}"),
+        json(200, "{}"),
+    ]);
     assert_eq!(kind(bench.json(get(note()))), Kind::SessionRequired);
     bench.json(get(note())).expect("the token is good elsewhere");
 }

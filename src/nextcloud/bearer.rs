@@ -54,7 +54,7 @@ impl Client<'_> {
     /// [`Unauthorized`](Kind::Unauthorized) if the token is not accepted. Never asks twice: each answer is one more
     /// password.
     pub fn app_password(&self) -> Result<Secret, Error> {
-        // Nextcloud wants the password confirmed in sessions that are older than half an hour.
+        // A session that was not begun by this token may be asked to confirm a password that nobody has.
         let request = Request::new("GET", UrlPath::ocs("/core/getapppassword"));
         let request = request.sessionless().once().limit_bytes(SMALL_BYTES);
         let label = request.label();
@@ -117,7 +117,11 @@ impl Client<'_> {
         attempts: &mut Attempts,
     ) -> Result<bool, Error> {
         let Some(account) = self.account.filter(|_| !request.sessionless) else { return Ok(false) };
-        let expired = error.kind == Kind::Unauthorized && shown.token && !attempts.began_session;
+        // Not with a password: each 401 would count as a failed log-in of this address.
+        let expired = error.kind == Kind::Unauthorized
+            && shown.token
+            && !attempts.began_session
+            && matches!(account.credential, Credential::Bearer(_));
         if attempts.renewed_session || !(expired || error.kind == Kind::SessionRequired) {
             return Ok(false);
         }

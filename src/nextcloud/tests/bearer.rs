@@ -185,6 +185,15 @@ fn webdav_that_refuses_a_session_is_asked_without_it() {
 }
 
 #[test]
+fn an_app_password_gets_a_session_too_but_a_401_is_never_repeated() {
+    let bench = Bench::new([json(412, CSRF), session(1), json(200, NOTE), json(401, NOBODY)]);
+    bench.json(get(note())).expect("in a session");
+    let error = bench.json(get(note())).expect_err("revoked");
+    assert_eq!((error.kind, error.operator_hint()), (Kind::Unauthorized, None));
+    assert_eq!(bench.server.asked(), [GET, ASK, GET, GET]);
+}
+
+#[test]
 fn an_answer_of_an_older_session_does_not_disturb_the_new_one() {
     let bench = Bench::bearer([json(401, CORS), session(1), json(200, NOTE), json(200, NOTE)]);
     bench.json(get(note())).expect("a session");

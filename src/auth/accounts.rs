@@ -47,12 +47,10 @@ impl Accounts {
             known.used = now;
             return known.account.clone();
         }
-        if known.len() >= ACCOUNTS_MAX {
-            // The cookies outlive the token, so they go with it at the latest.
-            known.retain(|_, known| {
-                known.expires_s.is_none_or(|at| at > now_s) && now.saturating_sub(known.used) < IDLE
-            });
-        }
+        // The cookies authenticate by themselves and outlive the token, so they go with it.
+        known.retain(|_, known| {
+            known.expires_s.is_none_or(|at| at > now_s) && now.saturating_sub(known.used) < IDLE
+        });
         if known.len() >= ACCOUNTS_MAX
             && let Some(oldest) = known.iter().min_by_key(|(_, known)| known.used).map(|(hash, _)| *hash)
         {

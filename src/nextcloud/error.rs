@@ -77,7 +77,7 @@ pub enum Kind {
 pub fn advice(kind: Kind) -> &'static str {
     match kind {
         Kind::Unauthorized => {
-            "Do not retry. The person has to check the user name and app password, or sign in again."
+            "Do not retry. The person has to sign in again, or to check the user name and app password of this server."
         }
         Kind::SessionRequired => {
             "Do not retry. This app takes no access token on this Nextcloud; an app password may work."

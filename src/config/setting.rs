@@ -100,10 +100,7 @@ impl Group {
                 "With user name and password set, the server acts for that one account (basic mode); \
                  without them it runs in OAuth mode."
             }
-            Group::OAuth => {
-                "Read in OAuth mode only. This version checks these settings but does not serve in \
-                 OAuth mode yet."
-            }
+            Group::OAuth => "Read in OAuth mode only.",
             Group::Listening | Group::Tools | Group::Logging | Group::Limits => "",
         }
     }

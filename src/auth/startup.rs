@@ -111,9 +111,8 @@ struct Refusals {
     last: Option<Duration>,
 }
 
-/// Why a round came to nothing.
+/// A round came to nothing, which is known and told already; when to try again.
 struct Failure {
-    readiness: Readiness,
     again: Duration,
 }
 
@@ -194,17 +193,22 @@ impl Startup {
     pub(super) fn round(&self) -> Duration {
         let refused = lock(&self.refusals).client_id.take();
         let was_ready = self.readiness().check().is_ok();
-        let (readiness, again) = match self.prepare(refused.as_deref()) {
+        match self.prepare(refused.as_deref()) {
             Ok((metadata, client, again)) => {
-                if !was_ready {
-                    (self.tell)(Event::Initialized);
-                }
-                (Readiness::Ready { metadata, client: Arc::new(client) }, again)
+                let ready = Readiness::Ready { metadata, client: Arc::new(client) };
+                self.settle(ready, (!was_ready).then_some(Event::Initialized));
+                again
             }
-            Err(failure) => (failure.readiness, failure.again),
-        };
+            Err(failure) => failure.again,
+        }
+    }
+
+    /// First the state, then the line: whoever reads the line may rely on it.
+    fn settle(&self, readiness: Readiness, event: Option<Event<'_>>) {
         *lock(&self.readiness) = readiness;
-        again
+        if let Some(event) = event {
+            (self.tell)(event);
+        }
     }
 
     fn prepare(&self, refused: Option<&str>) -> Result<(Arc<ProviderMetadata>, Client, Duration), Failure> {
@@ -249,22 +253,15 @@ impl Startup {
     fn no_metadata(&self, error: &DiscoveryError) -> Failure {
         let url = &self.setup.expected.url;
         let reason = lines::discovery_failure(error, url);
-        let mut again = if error.is_transient() { AGAIN_SOON } else { AGAIN_LATER };
         // A provider that was named by hand is missed; Nextcloud itself need not be one.
         let usual = self.setup.config.discovery_url.is_none();
-        let readiness = match error {
-            DiscoveryError::NotThere { said_by_nextcloud: true } if usual => {
-                (self.tell)(Event::NoProvider { error, url });
-                again = AGAIN_SOME_TIME;
-                Readiness::NoProvider { reason }
-            }
-            DiscoveryError::Stopping => Readiness::Failed { reason },
-            _ => {
-                (self.tell)(Event::DiscoveryFailed { error, url });
-                Readiness::Failed { reason }
-            }
-        };
-        Failure { readiness, again }
+        if usual && *error == (DiscoveryError::NotThere { said_by_nextcloud: true }) {
+            self.settle(Readiness::NoProvider { reason }, Some(Event::NoProvider { error, url }));
+            return Failure { again: AGAIN_SOME_TIME };
+        }
+        let told = (*error != DiscoveryError::Stopping).then_some(Event::DiscoveryFailed { error, url });
+        self.settle(Readiness::Failed { reason }, told);
+        Failure { again: if error.is_transient() { AGAIN_SOON } else { AGAIN_LATER } }
     }
 
     fn check_pkce(&self, metadata: &ProviderMetadata) -> Result<(), Failure> {
@@ -272,9 +269,9 @@ impl Startup {
             Pkce::Supported(methods) => (self.tell)(Event::PkceSupported(&methods)),
             Pkce::NotAdvertised => (self.tell)(Event::PkceNotAdvertised),
             Pkce::WithoutS256(methods) => {
-                (self.tell)(Event::PkceWithoutS256(&methods));
                 let reason = lines::pkce_failure(&methods);
-                return Err(Failure { readiness: Readiness::Failed { reason }, again: AGAIN_LATER });
+                self.settle(Readiness::Failed { reason }, Some(Event::PkceWithoutS256(&methods)));
+                return Err(Failure { again: AGAIN_LATER });
             }
         }
         Ok(())
@@ -305,8 +302,8 @@ impl Startup {
                 Ok((Client { id: client_id, secret: client_secret, auth_method }, again))
             }
             Err(error) => {
-                (self.tell)(Event::RegistrationFailed(&error));
                 let reason = lines::registration_failure(&error);
+                self.settle(Readiness::Failed { reason }, Some(Event::RegistrationFailed(&error)));
                 let again = match error {
                     RegistrationError::Throttled { retry_after_s } => {
                         retry_after_s.map_or(AGAIN_SOON, Duration::from_secs)
@@ -314,7 +311,7 @@ impl Startup {
                     RegistrationError::Unreachable(_) | RegistrationError::Busy => AGAIN_SOON,
                     _ => AGAIN_LATER,
                 };
-                Err(Failure { readiness: Readiness::Failed { reason }, again })
+                Err(Failure { again })
             }
         }
     }
@@ -353,4 +350,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

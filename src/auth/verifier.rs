@@ -200,3 +200,6 @@ fn with_all_scopes(mut claims: Claims) -> Claims {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

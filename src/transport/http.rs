@@ -12,6 +12,7 @@ use super::access::Access;
 use super::health::Health;
 use super::origins::Origins;
 use super::streaming;
+use crate::auth::Caller;
 use crate::auth::metadata::METADATA_PATHS;
 use crate::cancel::Cancel;
 use crate::http::{Handler, Head, Peer, Reply, Request, Response};
@@ -129,8 +130,8 @@ impl Front {
         Ok(())
     }
 
-    fn check_caller(&self, head: &Head) -> Result<(), Response> {
-        self.access.caller(head).map(|_| ()).map_err(|denied| {
+    fn check_caller(&self, head: &Head) -> Result<Caller, Response> {
+        self.access.caller(head).map_err(|denied| {
             log::warn!("refused a request: reason=\"{}\" peer={:?}", denied.reason, head.peer);
             match denied.challenge {
                 Some(challenge) => {
@@ -145,9 +146,10 @@ impl Front {
 
     fn mcp(&self, request: &Request) -> Reply {
         let head = &request.head;
-        let Ok(caller) = self.access.caller(head) else {
-            // Checked before the body was read; it cannot have changed since.
-            return problem(401, "This server asks for a bearer token.").into();
+        // Checked before the body was read, too; a token may have ended since.
+        let caller = match self.check_caller(head) {
+            Ok(caller) => caller,
+            Err(refusal) => return refusal.into(),
         };
         let incoming = Incoming {
             body: &request.body,
@@ -194,10 +196,7 @@ impl Front {
                 json_response(if ready { 200 } else { 503 }, &body).into()
             }
             (Route::ResourceMetadata, _) => match self.access.resource() {
-                // Public: pages of any origin may read it.
-                Some(resource) => {
-                    json_response(200, &resource.document()).with("Access-Control-Allow-Origin", "*").into()
-                }
+                Some(resource) => json_response(200, &resource.document()).into(),
                 None => problem(404, "This server does not use OAuth.").into(),
             },
             (route, _) => {

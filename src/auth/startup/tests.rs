@@ -16,7 +16,7 @@ struct Bench {
     lines: Arc<Mutex<Vec<String>>>,
 }
 
-fn config() -> OAuth {
+pub(in crate::auth) fn config() -> OAuth {
     OAuth {
         account_is_set: false,
         client: None,

@@ -52,7 +52,7 @@ impl Access {
                     reason: "the bearer token is not MCP_AUTH_TOKEN",
                     challenge: Some(format!("{REALM}, error=\"invalid_token\"")),
                 }),
-                None => Err(Denied { reason: "no bearer token was sent", challenge: Some(REALM.to_owned()) }),
+                None => Err(Denied { reason: NO_TOKEN, challenge: Some(REALM.to_owned()) }),
             },
             Access::OAuth(oauth) => oauth.caller(head),
         }
@@ -86,6 +86,8 @@ impl Access {
     }
 }
 
+/// How every client begins, and no reason for a warning.
+pub const NO_TOKEN: &str = "no bearer token was sent";
 /// The challenge of RFC 6750 §3: a request without a token gets no error code.
 const REALM: &str = "Bearer realm=\"nextcloud-mcp-server\"";
 
@@ -93,7 +95,7 @@ impl OAuthAccess {
     fn caller(&self, head: &Head) -> Result<Caller, Denied> {
         let Some(token) = bearer(head) else {
             let challenge = Some(self.resource().token_wanted());
-            return Err(Denied { reason: "no bearer token was sent", challenge });
+            return Err(Denied { reason: NO_TOKEN, challenge });
         };
         self.verifier.caller(token).map_err(|reason| Denied {
             reason: reason.word(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::access::Access;
+use super::access::{Access, NO_TOKEN};
 use super::health::Health;
 use super::origins::Origins;
 use super::streaming;
@@ -132,7 +132,8 @@ impl Front {
 
     fn check_caller(&self, head: &Head) -> Result<Caller, Response> {
         self.access.caller(head).map_err(|denied| {
-            log::warn!("refused a request: reason=\"{}\" peer={:?}", denied.reason, head.peer);
+            let level = if denied.reason == NO_TOKEN { log::Level::Info } else { log::Level::Warn };
+            log::log!(level, "refused a request: reason=\"{}\" peer={:?}", denied.reason, head.peer);
             match denied.challenge {
                 Some(challenge) => {
                     problem(401, "This server asks for a bearer token in the Authorization header.")

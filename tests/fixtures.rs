@@ -24,7 +24,7 @@ const HOSTS: &[&str] = &[
     "www.w3.org",
 ];
 /// Where people and programs keep their files.
-const PLACES: &[&str] = &["/home/", "/root/", "/tmp/", "/work/", "/Users/", "/var/www/", "/usr/share/"];
+const PLACES: &[&str] = &["/home/", "/tmp/", "/Users/", "/var/www/", "/usr/share/", "/srv/", "/opt/"];
 
 /// The files of one part of `fixtures/`, by their path from there.
 fn files(part: &str) -> Vec<(String, String)> {
@@ -201,5 +201,5 @@ fn the_search_for_hosts_and_places_finds_them() {
     assert!(!host_is_known("cloud.real.net") && !host_is_known("evil-example.org"));
     assert_eq!(place_in("in /home/alice/nextcloud/lib"), Some("/home/"));
     assert_eq!(place_in("file:///tmp/x"), Some("/tmp/"));
-    assert_eq!(place_in("/remote.php/dav/calendars/alice/work/ and {base}/tmp/x"), None);
+    assert_eq!(place_in("/remote.php/dav/calendars/alice/srv/ and {base}/tmp/x"), None);
 }

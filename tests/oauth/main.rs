@@ -1,7 +1,6 @@
 //! The real program in oauth mode, in front of a Nextcloud whose `oidc` app is played from recordings on loopback: the
 //! lines of a start, the tokens that are let in, and what never comes out.
 
-// What those tests need beyond ours is no dead code.
 #[path = "../jwt/minter.rs"]
 #[allow(dead_code, reason = "shared with tests/jwt")]
 mod minter;

@@ -9,7 +9,7 @@ use crate::provider::{NEVER_S, Provider, SECRET, json_answer};
 use crate::site::Site;
 use crate::wire::answer;
 
-/// The fields of a form, whose values here need no decoding but for `%2D` and the like in none of them.
+/// The fields of a form. The values that are looked at here need no decoding.
 fn form(request: &Request) -> BTreeMap<String, String> {
     let text = String::from_utf8(request.body.clone()).expect("text");
     let pairs = text.split('&').filter_map(|pair| pair.split_once('='));

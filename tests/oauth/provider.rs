@@ -13,7 +13,7 @@ pub const JSON: &str = "application/json; charset=utf-8";
 pub const LONG_AGO_S: u64 = 1_000_000_000;
 pub const NEVER_S: u64 = 4_102_444_800;
 
-/// The first two clients that it registers, by the recordings.
+/// How the first client that it registers begins, and the secrets of all of them, by the recordings.
 pub const FIRST_CLIENT: &str = "PySehoT9qX2es8v0";
 pub const SECRET: &str = "recorded-client-secret";
 pub const REGISTRATION_TOKEN: &str = "recorded-registration-access-token";
@@ -99,15 +99,21 @@ pub fn is_registration(request: &Request) -> bool {
 
 /// What the app 2.0.9 answered to the request of this name, as if this were its address.
 pub fn recorded(name: &str, url: &str) -> Response {
-    let exchanges: Value =
-        serde_json::from_str(include_str!("../../fixtures/oauth/oidc-2.0.9.json")).expect("a fixture");
+    play(include_str!("../../fixtures/oauth/oidc-2.0.9.json"), "localhost:8090", name, url)
+}
+
+/// The same of the app 1.6.1.
+pub fn recorded_before(name: &str, url: &str) -> Response {
+    play(include_str!("../../fixtures/oauth/oidc-1.6.1.json"), "localhost:8080", name, url)
+}
+
+fn play(exchanges: &str, recorded_at: &str, name: &str, url: &str) -> Response {
+    let exchanges: Value = serde_json::from_str(exchanges).expect("a fixture");
     let exchanges = exchanges.as_array().expect("exchanges");
     let found = exchanges.iter().find(|exchange| exchange["name"] == name).expect("an exchange");
     let response = &found["response"];
-    let here = |text: &str| {
-        let escaped = url.replace('/', "\\/");
-        text.replace("http:\\/\\/localhost:8090", &escaped).replace("http://localhost:8090", url)
-    };
+    let own = url.trim_start_matches("http://");
+    let here = |text: &str| text.replace(recorded_at, own);
     let headers = response["headers"].as_object().expect("headers");
     Response {
         status: u16::try_from(response["status"].as_u64().expect("a status")).expect("a status"),

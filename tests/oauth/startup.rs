@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::program::PATIENCE;
 use crate::provider::{
-    FIRST_CLIENT, LONG_AGO_S, Provider, is_registration, json_answer, own_url, recorded, registered,
+    FIRST_CLIENT, LONG_AGO_S, Provider, is_registration, json_answer, own_url, recorded, recorded_before,
+    registered,
 };
 use crate::site::Site;
 use crate::wire;
@@ -233,13 +234,16 @@ fn a_provider_without_s256_is_refused() {
 }
 
 #[test]
-fn a_provider_that_says_nothing_of_pkce_is_a_warning() {
-    let silent = |document: &mut Value| {
-        document.as_object_mut().expect("a document").remove("code_challenge_methods_supported");
-    };
-    let provider = Provider::with(silent, |_| None);
+fn an_old_oidc_app_that_says_nothing_of_pkce_is_a_warning() {
+    let provider = Provider::but(|request| match request.target.as_str() {
+        DISCOVERY => Some(recorded_before("discovery", &own_url(request))),
+        "/apps/oidc/register" => Some(recorded_before("dcr-success", &own_url(request))),
+        _ => None,
+    });
     let lines = Site::new(&provider).lines();
     assert!(lines[3].starts_with("WARN PKCE support is not advertised"), "{lines:?}");
+    assert_eq!(lines[4], "INFO OIDC discovery successful");
+    assert_eq!(lines[5..9], REGISTERED.map(|line| line.replace("PySehoT9qX2es8v0", "DOKTE5R9TbezA3uk"))[..4]);
     assert_eq!(lines.last().map(String::as_str), Some("INFO OAuth initialization complete"));
 }
 

@@ -32,13 +32,15 @@ pub struct OAuthAccess {
     pub nextcloud: BaseUrl,
 }
 
-/// Why a caller is turned away: in full for the log, vague on the wire.
+/// Why a caller is turned away: in full for the log, vague on the wire. `challenge` is the `WWW-Authenticate` of the 401.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Denied {
-    /// For the log.
-    pub reason: &'static str,
-    /// `WWW-Authenticate` of the 401; `None` if the token cannot be judged at the moment, which is no 401.
-    pub challenge: Option<String>,
+pub enum Denied {
+    /// No bearer token was sent: how the login of every MCP client begins.
+    NoToken { challenge: String },
+    /// The token is not accepted.
+    Refused { reason: &'static str, challenge: String },
+    /// The token cannot be judged at the moment, which is no 401.
+    Unjudged { reason: &'static str },
 }
 
 impl Access {
@@ -48,11 +50,11 @@ impl Access {
             Access::SingleUser { caller, token: None } => Ok(caller.clone()),
             Access::SingleUser { caller, token: Some(token) } => match bearer(head) {
                 Some(sent) if token.is(sent) => Ok(caller.clone()),
-                Some(_) => Err(Denied {
+                Some(_) => Err(Denied::Refused {
                     reason: "the bearer token is not MCP_AUTH_TOKEN",
-                    challenge: Some(format!("{REALM}, error=\"invalid_token\"")),
+                    challenge: format!("{REALM}, error=\"invalid_token\""),
                 }),
-                None => Err(Denied { reason: NO_TOKEN, challenge: Some(REALM.to_owned()) }),
+                None => Err(Denied::NoToken { challenge: REALM.to_owned() }),
             },
             Access::OAuth(oauth) => oauth.caller(head),
         }
@@ -86,20 +88,17 @@ impl Access {
     }
 }
 
-/// How every client begins, and no reason for a warning.
-pub const NO_TOKEN: &str = "no bearer token was sent";
 /// The challenge of RFC 6750 §3: a request without a token gets no error code.
 const REALM: &str = "Bearer realm=\"nextcloud-mcp-server\"";
 
 impl OAuthAccess {
     fn caller(&self, head: &Head) -> Result<Caller, Denied> {
         let Some(token) = bearer(head) else {
-            let challenge = Some(self.resource().token_wanted());
-            return Err(Denied { reason: NO_TOKEN, challenge });
+            return Err(Denied::NoToken { challenge: self.resource().token_wanted() });
         };
-        self.verifier.caller(token).map_err(|reason| Denied {
-            reason: reason.word(),
-            challenge: (reason != Reason::Unreachable).then(|| self.resource().token_refused()),
+        self.verifier.caller(token).map_err(|reason| match reason {
+            Reason::Unreachable => Denied::Unjudged { reason: reason.word() },
+            _ => Denied::Refused { reason: reason.word(), challenge: self.resource().token_refused() },
         })
     }
 

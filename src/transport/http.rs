@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::access::{Access, NO_TOKEN};
+use super::access::{Access, Denied};
 use super::health::Health;
 use super::origins::Origins;
 use super::streaming;
@@ -103,7 +103,7 @@ impl Front {
                 .with("Allow", route.allow()));
         }
         if method == "POST" {
-            self.check_caller(head)?;
+            self.caller(head)?;
             check_media_type(head)?;
         }
         Ok(())
@@ -130,25 +130,27 @@ impl Front {
         Ok(())
     }
 
-    fn check_caller(&self, head: &Head) -> Result<Caller, Response> {
-        self.access.caller(head).map_err(|denied| {
-            let level = if denied.reason == NO_TOKEN { log::Level::Info } else { log::Level::Warn };
-            log::log!(level, "refused a request: reason=\"{}\" peer={:?}", denied.reason, head.peer);
-            match denied.challenge {
-                Some(challenge) => {
-                    problem(401, "This server asks for a bearer token in the Authorization header.")
-                        .with("WWW-Authenticate", challenge)
-                }
-                None => problem(503, "Tokens cannot be checked at the moment. Try again soon.")
-                    .with("Retry-After", "5"),
+    fn caller(&self, head: &Head) -> Result<Caller, Response> {
+        self.access.caller(head).map_err(|denied| match denied {
+            Denied::NoToken { challenge } => {
+                log::info!("asked for a bearer token peer={:?}", head.peer);
+                problem(401, NO_TOKEN).with("WWW-Authenticate", challenge)
+            }
+            Denied::Refused { reason, challenge } => {
+                log::warn!("refused a bearer token reason=\"{reason}\" peer={:?}", head.peer);
+                problem(401, TOKEN_REFUSED).with("WWW-Authenticate", challenge)
+            }
+            Denied::Unjudged { reason } => {
+                log::warn!("a bearer token cannot be judged reason=\"{reason}\" peer={:?}", head.peer);
+                busy("Tokens cannot be checked at the moment. Try again soon.", 5)
             }
         })
     }
 
     fn mcp(&self, request: &Request) -> Reply {
         let head = &request.head;
-        // Checked before the body was read, too; a token may have ended since.
-        let caller = match self.check_caller(head) {
+        // Asked again: the token may have come to its end while the body was read.
+        let caller = match self.caller(head) {
             Ok(caller) => caller,
             Err(refusal) => return refusal.into(),
         };
@@ -255,6 +257,8 @@ impl Handler for Front {
 const CORS_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, \
      Mcp-Session-Id, Last-Event-ID";
 const OLD_SSE: &str = "The SSE transport is gone. Use Streamable HTTP: the MCP endpoint is /mcp.";
+const NO_TOKEN: &str = "This server asks for a bearer token in the Authorization header.";
+const TOKEN_REFUSED: &str = "The bearer token is not accepted here. Sign in again for a new one.";
 const FOREIGN_HOST: &str = "This Host is not allowed. Set NEXTCLOUD_MCP_SERVER_URL to the address that clients use, \
      or add the host to MCP_ALLOWED_HOSTS.";
 const FOREIGN_ORIGIN: &str = "This Origin is not allowed. Add it to MCP_ALLOWED_ORIGINS if pages of it may use this \

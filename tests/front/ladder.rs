@@ -164,8 +164,8 @@ fn tokens() {
         &[
             Case("the right token", with("Bearer right-token"), 200, &[("www-authenticate", "")], ""),
             Case("the scheme in another case", with("bearer right-token"), 200, &[], ""),
-            Case("no token", bare.clone(), 401, NONE, "bearer token"),
-            Case("the wrong token", with("Bearer wrong"), 401, WRONG, "bearer token"),
+            Case("no token", bare.clone(), 401, NONE, "asks for a bearer token"),
+            Case("the wrong token", with("Bearer wrong"), 401, WRONG, "is not accepted"),
             Case("a longer token", with("Bearer right-token2"), 401, WRONG, ""),
             Case("another case of the token", with("Bearer Right-token"), 401, WRONG, ""),
             Case("another scheme", with("Basic right-token"), 401, NONE, ""),

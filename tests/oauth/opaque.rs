@@ -136,7 +136,7 @@ fn a_client_that_is_refused_is_replaced_once() {
     });
     let mut running = Site::new(&provider).ready();
     assert_eq!(running.list("good-token").status, 503);
-    running.wait_for("A new OAuth client is needed");
+    running.wait_for("OAuth client ready: nMI2ybRbtBmJARwb...");
     running.stopped();
     assert_eq!(provider.registrations().len(), 2);
 }

@@ -296,7 +296,7 @@ macro_rules! wire_struct {
                 let mut members = $crate::schema::Members::open(value, $strictness)?;
                 $(let $field = members.take::<$type>(
                     $crate::wire_name!($field $($wire)?),
-                    || -> Option<$type> { $(return Some(<$type>::from($default));)? #[allow(unreachable_code)] <$type as $crate::schema::Wire>::missing() },
+                    || -> Option<$type> { $(return Some(<$type>::from($default));)? #[allow(unreachable_code, reason = "a default answers before it")] <$type as $crate::schema::Wire>::missing() },
                 );)*
                 members.finish()?;
                 Ok($name { $($field: $field.ok_or("a member is missing")?),* })

@@ -53,21 +53,9 @@ impl Store {
     ///
     /// Fails with [`Error::Tampered`] if its secrets are not those that were stored with it.
     pub fn client_for(&self, registration: &Registration) -> Result<Option<Client>, Error> {
-        self.read("finding the OAuth client", |connection| {
-            let sql = format!(
-                "SELECT {COLUMNS} FROM oauth_client
-                 WHERE issuer = :issuer AND redirect_uri = :redirect_uri AND scopes = :scopes
-                   AND token_type = :token_type AND superseded = 0"
-            );
-            let params = named_params! {
-                ":issuer": registration.issuer,
-                ":redirect_uri": registration.redirect_uri,
-                ":scopes": normal(&registration.scopes),
-                ":token_type": registration.token_type,
-            };
-            let sealed = connection.query_row(&sql, params, SealedClient::read).optional()?;
-            sealed.map(|sealed| self.unsealed(sealed)).transpose()
-        })
+        let wanted = Registration { scopes: normal(&registration.scopes), ..registration.clone() };
+        // There is one in use at the most: saving one puts all others out of use.
+        Ok(self.client_in_use()?.filter(|client| client.registration == wanted))
     }
 
     /// The client in use, whatever it was registered for.

@@ -144,6 +144,27 @@ impl Ids {
         }
         bytes.iter().map(|b| format!("{b:02x}")).collect()
     }
+
+    /// A name for something that is kept, unique in the world: a UUID of version 4 (RFC 9562).
+    pub fn uuid(&self) -> Result<String, NoRandomness> {
+        let mut bytes = [0_u8; 16];
+        self.fill(&mut bytes)?;
+        Ok(uuid_v4(bytes))
+    }
+}
+
+/// 16 random bytes as a UUID of version 4 (RFC 9562 §5.4), in lower case.
+fn uuid_v4(mut bytes: [u8; 16]) -> String {
+    bytes[6] = bytes[6] & 0x0f | 0x40;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let mut text = String::with_capacity(36);
+    for (i, byte) in bytes.iter().enumerate() {
+        if matches!(i, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
 }
 
 /// The operating system gave no random bytes.
@@ -184,5 +205,11 @@ mod tests {
     fn counting_ids_count() {
         let ids = Ids::counting();
         assert_eq!((ids.event(), ids.event()), ("000000000001".into(), "000000000002".into()));
+        assert_eq!(ids.uuid().unwrap(), "00000000-0000-4000-8000-000000000003");
+    }
+
+    #[test]
+    fn a_uuid_says_its_version_and_variant() {
+        assert_eq!(uuid_v4([0xff; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
     }
 }

@@ -9,6 +9,7 @@ pub mod cancel;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod contentline;
 pub mod gate;
 pub mod http;
 pub mod log;

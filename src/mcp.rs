@@ -135,7 +135,7 @@ fn answer(server: &Arc<Server>, incoming: &Incoming, request: Request, deadline:
     let job = match Job::prepare(server, incoming.caller, envelope, request) {
         Ok(job) => job,
         Err(Cannot::Answer(error)) => return refuse(error, Class::Ordinary),
-        Err(Cannot::Allow(scope)) => return Reply::Forbidden { needed: vec![scope] },
+        Err(Cannot::Allow(scopes)) => return Reply::Forbidden { needed: scopes.to_vec() },
     };
     let permit = match enter(server, incoming.caller, job.work.waits_for_nextcloud()) {
         Ok(permit) => permit,
@@ -196,7 +196,7 @@ fn answer_batch(
         return malformed(error);
     }
     let mut entries = Vec::new();
-    let mut needed = Vec::new();
+    let mut needed: Vec<Scope> = Vec::new();
     for message in messages {
         match message {
             Ok(Message::Request(request)) => {
@@ -207,8 +207,9 @@ fn answer_batch(
                 match prepared {
                     Ok(job) => entries.push(Ok(job)),
                     Err(Cannot::Answer(error)) => entries.push(Err(rpc::error_response(Some(id), error))),
-                    Err(Cannot::Allow(scope)) if needed.contains(&scope) => {}
-                    Err(Cannot::Allow(scope)) => needed.push(scope),
+                    Err(Cannot::Allow(scopes)) => {
+                        needed.extend(scopes);
+                    }
                 }
             }
             Ok(Message::Notification(_) | Message::Response) => {}
@@ -216,6 +217,8 @@ fn answer_batch(
         }
     }
     if !needed.is_empty() {
+        needed.sort();
+        needed.dedup();
         return Reply::Forbidden { needed };
     }
     let waits = entries.iter().flatten().any(|job| job.work.waits_for_nextcloud());

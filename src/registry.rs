@@ -88,19 +88,16 @@ impl Registry {
 
 impl View<'_> {
     pub fn shows(&self, tool: &Tool) -> bool {
-        self.scopes.allow(tool.scope) && self.meets(tool.needs)
+        self.scopes.allow(tool.scopes) && self.meets(tool.needs)
     }
 
     pub fn shows_resource(&self, resource: &Resource) -> bool {
-        self.scopes.allow(resource.scope) && self.meets(resource.needs)
+        self.scopes.allow(resource.scopes) && self.meets(resource.needs)
     }
 
     /// Whether what a tool needs is there, or cannot be known.
     pub fn meets(&self, needs: Needs) -> bool {
-        match (needs, self.capabilities) {
-            (Needs::Nothing, _) | (_, None) => true,
-            (Needs::App(app), Some(capabilities)) => capabilities.has_app(app),
-        }
+        self.capabilities.is_none_or(|capabilities| needs.met_by(capabilities))
     }
 }
 

@@ -5,15 +5,19 @@
 
 mod error;
 mod output;
+mod page;
+
+use std::fmt;
 
 use serde_json::Value;
 
-use crate::clock::Clock;
-use crate::nextcloud::Client;
+use crate::clock::{Clock, Ids};
+use crate::nextcloud::{Capabilities, Client, Version};
 use crate::schema::Wire;
 
 pub use error::ToolError;
 pub use output::{Content, IntoOutput, Output, ResourceBody, Success};
+pub use page::{Cursor, PAGE_BYTES, Page};
 
 /// One Nextcloud app: its tools and resources, in the order in which they are listed.
 pub struct App {
@@ -31,7 +35,8 @@ pub struct Tool {
     pub name: &'static str,
     /// For the model. The first sentence stands alone; at most 1 kB.
     pub about: &'static str,
-    pub scope: Scope,
+    /// All of them are needed; none means that whoever may connect may use it. The app's own stands first.
+    pub scopes: &'static [Scope],
     pub effect: Effect,
     pub needs: Needs,
     pub handler: &'static dyn Handler,
@@ -45,7 +50,8 @@ pub struct Resource {
     pub about: &'static str,
     /// Media type of what is read, where it is always the same.
     pub mime: Option<&'static str>,
-    pub scope: Scope,
+    /// As a tool's.
+    pub scopes: &'static [Scope],
     pub needs: Needs,
     pub read: fn(&Cx, &Variables) -> Result<ResourceBody, ToolError>,
 }
@@ -120,32 +126,109 @@ pub enum Needs {
     Nothing,
     /// An app that tells of itself in the capabilities (OCS `cloud/capabilities`), under this name.
     App(&'static str),
+    /// The same, of this version or a later one.
+    Since(&'static str, Version),
+}
+
+impl Needs {
+    /// The name of the app.
+    pub fn app(self) -> Option<&'static str> {
+        match self {
+            Needs::Nothing => None,
+            Needs::App(app) | Needs::Since(app, _) => Some(app),
+        }
+    }
+
+    /// Whether it is there. An app that does not tell its version gets the benefit of the doubt.
+    pub fn met_by(self, capabilities: &Capabilities) -> bool {
+        match self {
+            Needs::Nothing => true,
+            Needs::App(app) => capabilities.has_app(app),
+            Needs::Since(app, least) => {
+                capabilities.has_app(app)
+                    && capabilities.app_version(app).is_none_or(|version| version >= least)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Needs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Needs::Nothing => Ok(()),
+            Needs::App(app) => f.write_str(app),
+            Needs::Since(app, least) => write!(f, "{app} {least}"),
+        }
+    }
 }
 
 /// What a caller may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
-    /// No scope is asked for: who may connect may use it.
-    Open,
     NotesRead,
     NotesWrite,
     FilesRead,
     FilesWrite,
+    SharingRead,
+    SharingWrite,
+    CalendarRead,
+    CalendarWrite,
+    TodoRead,
+    TodoWrite,
+    ContactsRead,
+    ContactsWrite,
+    DeckRead,
+    DeckWrite,
+    TablesRead,
+    TablesWrite,
+    CookbookRead,
+    CookbookWrite,
 }
 
 impl Scope {
     /// Every scope that is asked for by some tool or resource, in the order of the documentation.
-    pub const ALL: &'static [Scope] =
-        &[Scope::NotesRead, Scope::NotesWrite, Scope::FilesRead, Scope::FilesWrite];
+    pub const ALL: &'static [Scope] = &[
+        Scope::NotesRead,
+        Scope::NotesWrite,
+        Scope::FilesRead,
+        Scope::FilesWrite,
+        Scope::SharingRead,
+        Scope::SharingWrite,
+        Scope::CalendarRead,
+        Scope::CalendarWrite,
+        Scope::TodoRead,
+        Scope::TodoWrite,
+        Scope::ContactsRead,
+        Scope::ContactsWrite,
+        Scope::DeckRead,
+        Scope::DeckWrite,
+        Scope::TablesRead,
+        Scope::TablesWrite,
+        Scope::CookbookRead,
+        Scope::CookbookWrite,
+    ];
 
-    /// The name on the wire; empty for [`Scope::Open`].
+    /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {
-            Scope::Open => "",
             Scope::NotesRead => "notes:read",
             Scope::NotesWrite => "notes:write",
             Scope::FilesRead => "files:read",
             Scope::FilesWrite => "files:write",
+            Scope::SharingRead => "sharing:read",
+            Scope::SharingWrite => "sharing:write",
+            Scope::CalendarRead => "calendar:read",
+            Scope::CalendarWrite => "calendar:write",
+            Scope::TodoRead => "todo:read",
+            Scope::TodoWrite => "todo:write",
+            Scope::ContactsRead => "contacts:read",
+            Scope::ContactsWrite => "contacts:write",
+            Scope::DeckRead => "deck:read",
+            Scope::DeckWrite => "deck:write",
+            Scope::TablesRead => "tables:read",
+            Scope::TablesWrite => "tables:write",
+            Scope::CookbookRead => "cookbook:read",
+            Scope::CookbookWrite => "cookbook:write",
         }
     }
 
@@ -166,10 +249,11 @@ pub enum Scopes {
 }
 
 impl Scopes {
-    pub fn allow(&self, scope: Scope) -> bool {
+    /// Whether all of `needed` are held.
+    pub fn allow(&self, needed: &[Scope]) -> bool {
         match self {
             Scopes::Unrestricted => true,
-            Scopes::Only(held) => scope == Scope::Open || held.contains(&scope),
+            Scopes::Only(held) => needed.iter().all(|scope| held.contains(scope)),
         }
     }
 }
@@ -178,6 +262,7 @@ impl Scopes {
 pub struct Cx<'a> {
     pub nc: Client<'a>,
     pub clock: &'a Clock,
+    pub ids: &'a Ids,
     pub settings: &'a ToolSettings,
     pub progress: &'a dyn Progress,
 }
@@ -270,11 +355,13 @@ mod tests {
     #[test]
     fn an_empty_scope_set_allows_only_what_asks_for_none() {
         let none = Scopes::Only(vec![]);
-        assert!(none.allow(Scope::Open));
-        assert!(Scope::ALL.iter().all(|scope| !none.allow(*scope)));
-        assert!(Scope::ALL.iter().all(|scope| Scopes::Unrestricted.allow(*scope)));
-        let some = Scopes::Only(vec![Scope::NotesRead]);
-        assert!(some.allow(Scope::NotesRead) && !some.allow(Scope::NotesWrite));
+        assert!(none.allow(&[]));
+        assert!(Scope::ALL.iter().all(|scope| !none.allow(&[*scope])));
+        assert!(Scopes::Unrestricted.allow(Scope::ALL));
+        let some = Scopes::Only(vec![Scope::NotesRead, Scope::DeckWrite]);
+        assert!(some.allow(&[Scope::NotesRead]) && !some.allow(&[Scope::NotesWrite]));
+        assert!(some.allow(&[Scope::DeckWrite, Scope::NotesRead]));
+        assert!(!some.allow(&[Scope::DeckWrite, Scope::FilesRead]));
     }
 
     #[test]

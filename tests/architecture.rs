@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("spelling", &[]),
     ("sys", &[]),
     ("rpc", &[]),
+    ("contentline", &[]),
     ("schema", &["spelling"]),
     ("gate", &["clock"]),
     ("http", &["cancel", "sys"]),

@@ -21,7 +21,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_webdav_list_directory",
             about: "List what is in a folder, folders first. Long folders come in pages; the totals count all of it.",
-            scope: Scope::FilesRead,
+            scopes: &[Scope::FilesRead],
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(listing::list_directory),
@@ -31,7 +31,7 @@ pub const APP: App = App {
             about: "Read a file, or a part of it by offset and length in bytes. Text comes as text, images as images, \
                     anything else as bytes; documents such as PDF are not converted. Large files come in pieces, and \
                     the answer says how to go on.",
-            scope: Scope::FilesRead,
+            scopes: &[Scope::FilesRead],
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(reading::read_file),
@@ -40,7 +40,7 @@ pub const APP: App = App {
             name: "nc_webdav_write_file",
             about: "Create a file, or replace it if told so. Without `if_match` it fails if the file exists; with the \
                     etag of the last read it replaces exactly that version. The parent folder must exist.",
-            scope: Scope::FilesWrite,
+            scopes: &[Scope::FilesWrite],
             effect: Effect::Update,
             needs: Needs::Nothing,
             handler: &typed(writing::write_file),
@@ -48,7 +48,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_webdav_create_directory",
             about: "Make a folder. That it exists already is no error; its parent must exist.",
-            scope: Scope::FilesWrite,
+            scopes: &[Scope::FilesWrite],
             effect: Effect::Ensure,
             needs: Needs::Nothing,
             handler: &typed(writing::create_directory),
@@ -56,7 +56,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_webdav_delete_resource",
             about: "Delete a file, or a folder with all that is in it. It goes to the trash bin where that is on.",
-            scope: Scope::FilesWrite,
+            scopes: &[Scope::FilesWrite],
             effect: Effect::Delete,
             needs: Needs::Nothing,
             handler: &typed(writing::delete_resource),
@@ -64,7 +64,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_webdav_move_resource",
             about: "Move or rename a file or folder. Both paths are whole paths, with the name.",
-            scope: Scope::FilesWrite,
+            scopes: &[Scope::FilesWrite],
             effect: Effect::Update,
             needs: Needs::Nothing,
             handler: &typed(moving::move_resource),
@@ -72,7 +72,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_webdav_copy_resource",
             about: "Copy a file, or a folder with all that is in it. Both paths are whole paths, with the name.",
-            scope: Scope::FilesWrite,
+            scopes: &[Scope::FilesWrite],
             effect: Effect::Update,
             needs: Needs::Nothing,
             handler: &typed(moving::copy_resource),
@@ -81,7 +81,7 @@ pub const APP: App = App {
             name: "nc_webdav_search_files",
             about: "Find files and folders by name, type and favourite mark together, in a folder and all below it. \
                     It looks at names, not into contents.",
-            scope: Scope::FilesRead,
+            scopes: &[Scope::FilesRead],
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(searching::search_files),
@@ -89,7 +89,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_webdav_find_by_name",
             about: "Find files and folders whose name fits a pattern.",
-            scope: Scope::FilesRead,
+            scopes: &[Scope::FilesRead],
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(searching::find_by_name),
@@ -97,7 +97,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_webdav_find_by_type",
             about: "Find files of one media type.",
-            scope: Scope::FilesRead,
+            scopes: &[Scope::FilesRead],
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(searching::find_by_type),
@@ -105,7 +105,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_webdav_list_favorites",
             about: "List the files and folders that the user marked as favourites.",
-            scope: Scope::FilesRead,
+            scopes: &[Scope::FilesRead],
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(searching::list_favorites),

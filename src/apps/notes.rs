@@ -22,7 +22,7 @@ pub const APP: App = App {
             name: "nc_notes_create_note",
             about: "Create a Markdown note. The title becomes the file name, so Nextcloud may change it; the answer \
                     has the real one.",
-            scope: Scope::NotesWrite,
+            scopes: &[Scope::NotesWrite],
             effect: Effect::Create,
             needs: NOTES,
             handler: &typed(create_note),
@@ -31,7 +31,7 @@ pub const APP: App = App {
             name: "nc_notes_update_note",
             about: "Replace title, content or category of a note. What is left out stays; \"\" empties a field. Needs \
                     the etag of the last read, and fails without changing anything if the note was changed since.",
-            scope: Scope::NotesWrite,
+            scopes: &[Scope::NotesWrite],
             effect: Effect::Update,
             needs: NOTES,
             handler: &typed(update_note),
@@ -39,7 +39,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_notes_append_content",
             about: "Add text at the end of a note, after a `---` line. Needs no etag; what is there stays.",
-            scope: Scope::NotesWrite,
+            scopes: &[Scope::NotesWrite],
             effect: Effect::Create,
             needs: NOTES,
             handler: &typed(append_content),
@@ -47,7 +47,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_notes_search_notes",
             about: "Find notes by words in title and content, best match first. An empty query lists all.",
-            scope: Scope::NotesRead,
+            scopes: &[Scope::NotesRead],
             effect: Effect::Read,
             needs: NOTES,
             handler: &typed(search_notes),
@@ -55,7 +55,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_notes_list_notes",
             about: "List notes without their content, last changed first.",
-            scope: Scope::NotesRead,
+            scopes: &[Scope::NotesRead],
             effect: Effect::Read,
             needs: NOTES,
             handler: &typed(list_notes),
@@ -63,7 +63,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_notes_get_note",
             about: "Read one note with its content and etag.",
-            scope: Scope::NotesRead,
+            scopes: &[Scope::NotesRead],
             effect: Effect::Read,
             needs: NOTES,
             handler: &typed(get_note),
@@ -71,7 +71,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_notes_get_attachment",
             about: "Read a file attached to a note. Images come as images, other files as bytes.",
-            scope: Scope::NotesRead,
+            scopes: &[Scope::NotesRead],
             effect: Effect::Read,
             needs: NOTES,
             handler: &typed(get_attachment),
@@ -79,7 +79,7 @@ pub const APP: App = App {
         Tool {
             name: "nc_notes_delete_note",
             about: "Delete a note. It goes to the trash bin of Files where that app is on.",
-            scope: Scope::NotesWrite,
+            scopes: &[Scope::NotesWrite],
             effect: Effect::Delete,
             needs: NOTES,
             handler: &typed(delete_note),
@@ -91,7 +91,7 @@ pub const APP: App = App {
             name: "Notes settings",
             about: "Folder and file suffix of the Notes app.",
             mime: Some("application/json"),
-            scope: Scope::NotesRead,
+            scopes: &[Scope::NotesRead],
             needs: NOTES,
             read: read_settings,
         },
@@ -100,7 +100,7 @@ pub const APP: App = App {
             name: "Note",
             about: "One note with its content and etag.",
             mime: Some("application/json"),
-            scope: Scope::NotesRead,
+            scopes: &[Scope::NotesRead],
             needs: NOTES,
             read: read_note,
         },
@@ -109,7 +109,7 @@ pub const APP: App = App {
             name: "Note attachment",
             about: "A file attached to a note.",
             mime: None,
-            scope: Scope::NotesRead,
+            scopes: &[Scope::NotesRead],
             needs: NOTES,
             read: read_attachment,
         },

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::nextcloud::{Request, Subject, UrlPath};
-use crate::tool::{App, Cx, Needs, Resource, ResourceBody, Scope, ToolError, Variables};
+use crate::tool::{App, Cx, Needs, Resource, ResourceBody, ToolError, Variables};
 
 pub const APP: App = App {
     name: "server",
@@ -14,7 +14,7 @@ pub const APP: App = App {
         name: "Capabilities",
         about: "Version of this Nextcloud and what it and its apps can do.",
         mime: Some("application/json"),
-        scope: Scope::Open,
+        scopes: &[],
         needs: Needs::Nothing,
         read: read_capabilities,
     }],

@@ -31,10 +31,10 @@ pub fn find(
 ) -> Result<(&'static Resource, Variables), Cannot> {
     let (resource, variables) =
         registry.resource(uri).ok_or_else(|| Cannot::Answer(not_found(uri, revision, "no such resource")))?;
-    if caller.scopes.allow(resource.scope) {
+    if caller.scopes.allow(resource.scopes) {
         Ok((resource, variables))
     } else {
-        Err(Cannot::Allow(resource.scope))
+        Err(Cannot::Allow(resource.scopes))
     }
 }
 

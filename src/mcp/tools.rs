@@ -29,18 +29,18 @@ pub fn list(context: &Context) -> Value {
 pub fn find(registry: &Registry, caller: &Caller, name: &str) -> Result<&'static Tool, Cannot> {
     let Some(tool) = registry.tool(name) else {
         let shown: String = name.chars().take(80).collect();
-        let usable = registry.tools().filter(|tool| caller.scopes.allow(tool.scope)).map(|tool| tool.name);
+        let usable = registry.tools().filter(|tool| caller.scopes.allow(tool.scopes)).map(|tool| tool.name);
         let hint = match nearest(&shown, usable) {
             Some(near) => format!("; did you mean {near}?"),
             None => "; tools/list has all".to_owned(),
         };
         return Err(Cannot::Answer(Error::new(rpc::INVALID_PARAMS, format!("no such tool: {shown}{hint}"))));
     };
-    if caller.scopes.allow(tool.scope) {
+    if caller.scopes.allow(tool.scopes) {
         Ok(tool)
     } else {
         log::info!("tool call tool={} caller={} outcome=refused why=scope", tool.name, caller.name);
-        Err(Cannot::Allow(tool.scope))
+        Err(Cannot::Allow(tool.scopes))
     }
 }
 
@@ -78,7 +78,7 @@ fn write(context: &Context, ended: Result<Output, ToolError>) -> result::Written
 /// Says that the app is missing, where that is why the call failed. Asked only after a failure that it would explain, so
 /// that a call which works costs no question.
 fn explained(context: &Context, needs: Needs, error: ToolError) -> ToolError {
-    let (Needs::App(app), ToolError::Upstream(upstream)) = (needs, &error) else {
+    let (Some(app), ToolError::Upstream(upstream)) = (needs.app(), &error) else {
         return error;
     };
     let explainable =
@@ -90,6 +90,10 @@ fn explained(context: &Context, needs: Needs, error: ToolError) -> ToolError {
         Ok(capabilities) if !capabilities.has_app(app) => ToolError::Refused(format!(
             "This Nextcloud does not have the app `{app}`, or it is not enabled for this user. Nothing was done; an \
              administrator can install it."
+        )),
+        Ok(capabilities) if !needs.met_by(&capabilities) => ToolError::Refused(format!(
+            "The app `{app}` of this Nextcloud is too old: {needs} is needed. Nothing was done; an administrator can \
+             update it."
         )),
         _ => error,
     }

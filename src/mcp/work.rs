@@ -37,8 +37,8 @@ pub enum Work {
 /// Why it cannot be done.
 pub enum Cannot {
     Answer(Error),
-    /// The caller lacks this scope.
-    Allow(Scope),
+    /// The caller lacks one of these scopes.
+    Allow(&'static [Scope]),
 }
 
 /// What the work is done with.
@@ -138,6 +138,7 @@ impl Context<'_> {
         let cx = Cx {
             nc: self.server.nextcloud.client(&self.caller.account, &call),
             clock: &self.server.clock,
+            ids: &self.server.ids,
             settings: &self.server.tool_settings,
             progress: self.progress,
         };

@@ -19,6 +19,17 @@ pub struct Version {
     pub micro: u32,
 }
 
+impl Version {
+    /// Reads `1.13.10`, `1.18` and `1.18.0-beta.1`.
+    pub fn parse(text: &str) -> Option<Version> {
+        let digits = text.split(|c: char| c != '.' && !c.is_ascii_digit()).next()?;
+        let mut parts = digits.split('.').map(str::parse);
+        let major = parts.next()?.ok()?;
+        let mut next = || parts.next().and_then(Result::ok).unwrap_or(0);
+        Some(Version { major, minor: next(), micro: next() })
+    }
+}
+
 impl std::fmt::Display for Version {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}.{}.{}", self.major, self.minor, self.micro)
@@ -41,6 +52,11 @@ impl Capabilities {
     /// do not: CalDAV and CardDAV belong to `dav`, which is always there.
     pub fn has_app(&self, app: &str) -> bool {
         self.tree.get(app).is_some()
+    }
+
+    /// An app's version, where it tells it (`deck`, `tables`, `notes` do).
+    pub fn app_version(&self, app: &str) -> Option<Version> {
+        self.tree.get(app)?.get("version")?.as_str().and_then(Version::parse)
     }
 
     /// A value by its JSON pointer (RFC 6901): `/notes/api_version`.
@@ -83,6 +99,19 @@ mod tests {
         assert!(caps.version >= Version { major: 28, minor: 9, micro: 9 });
         assert_eq!(caps.version.to_string(), "29.0.6");
         assert!(!Capabilities::new(Value::Null).has_app("notes"));
+    }
+
+    #[test]
+    fn an_apps_version_is_read_where_it_is_told() {
+        let caps = Capabilities::new(serde_json::json!({
+            "capabilities": {"deck": {"version": "1.13.10"}, "spreed": {"version": "18.0.0-rc.1"}, "notes": {}}
+        }));
+        let version = |major, minor, micro| Some(Version { major, minor, micro });
+        assert_eq!(caps.app_version("deck"), version(1, 13, 10));
+        assert_eq!(caps.app_version("spreed"), version(18, 0, 0));
+        assert_eq!(caps.app_version("notes"), None);
+        assert_eq!(Version::parse("1.18"), version(1, 18, 0));
+        assert_eq!(Version::parse("new"), None);
     }
 
     #[test]

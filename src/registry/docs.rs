@@ -38,7 +38,7 @@ fn write_app(page: &mut String, registry: &Registry, app: &App) {
             resource.uri,
             cell(resource.about),
             resource.mime.unwrap_or("varies"),
-            scope(resource.scope),
+            scopes(resource.scopes),
         );
     }
 }
@@ -47,9 +47,9 @@ fn write_tool(page: &mut String, tool: &Tool) {
     let _ = writeln!(page, "\n### `{}`\n\n{}\n", tool.name, tool.about);
     let needs = match tool.needs {
         Needs::Nothing => String::new(),
-        Needs::App(app) => format!(" · needs the app `{app}`"),
+        needs => format!(" · needs the app `{needs}`"),
     };
-    let _ = writeln!(page, "{} · scope {}{needs}", effect(tool.effect), scope(tool.scope));
+    let _ = writeln!(page, "{} · scope {}{needs}", effect(tool.effect), scopes(tool.scopes));
     let schema = tool.handler.input_schema();
     let Some(properties) = schema["properties"].as_object().filter(|properties| !properties.is_empty())
     else {
@@ -78,11 +78,12 @@ fn effect(effect: Effect) -> &'static str {
     }
 }
 
-fn scope(scope: Scope) -> String {
-    match scope {
-        Scope::Open => "none".into(),
-        scope => format!("`{}`", scope.name()),
+/// `none`, or `` `deck:write` + `files:read` ``.
+fn scopes(scopes: &[Scope]) -> String {
+    if scopes.is_empty() {
+        return "none".into();
     }
+    scopes.iter().map(|scope| format!("`{}`", scope.name())).collect::<Vec<_>>().join(" + ")
 }
 
 /// `integer 1–200`, `array of string`, `"a"` or `"b"`.
@@ -135,7 +136,7 @@ mod tests {
             Tool {
                 name: "nc_demo_sort",
                 about: "Sort it.",
-                scope: Scope::FilesRead,
+                scopes: &[Scope::FilesRead],
                 effect: Effect::Read,
                 needs: Needs::App("files"),
                 handler: &typed(sort),
@@ -143,7 +144,7 @@ mod tests {
             Tool {
                 name: "nc_demo_clear",
                 about: "Clear it.",
-                scope: Scope::Open,
+                scopes: &[],
                 effect: Effect::Delete,
                 needs: Needs::Nothing,
                 handler: &typed(nothing),

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use nextcloud_mcp_server::params;
-use nextcloud_mcp_server::tool::{App, Content, Cx, Effect, Needs, Output, Scope, Tool, ToolError, typed};
+use nextcloud_mcp_server::tool::{App, Content, Cx, Effect, Needs, Output, Tool, ToolError, typed};
 use serde_json::{Value, json};
 
 use crate::site::LONG;
@@ -18,7 +18,7 @@ pub const APP: App = App {
     tools: &[Tool {
         name: "test_hold",
         about: "Wait to be let go.",
-        scope: Scope::Open,
+        scopes: &[],
         effect: Effect::Read,
         needs: Needs::Nothing,
         handler: &typed(hold),

@@ -68,7 +68,7 @@ pub const APP: App = App {
         Tool {
             name: "test_echo",
             about: "Give the text back.",
-            scope: Scope::Open,
+            scopes: &[],
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(echo),
@@ -76,7 +76,7 @@ pub const APP: App = App {
         Tool {
             name: "test_media",
             about: "Give one block of each kind.",
-            scope: Scope::Open,
+            scopes: &[],
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(media),
@@ -84,7 +84,7 @@ pub const APP: App = App {
         Tool {
             name: "test_progress",
             about: "Report progress, then end.",
-            scope: Scope::Open,
+            scopes: &[],
             effect: Effect::Create,
             needs: Needs::Nothing,
             handler: &typed(progress),
@@ -92,7 +92,7 @@ pub const APP: App = App {
         Tool {
             name: "test_fail",
             about: "Fail in the way asked for.",
-            scope: Scope::Open,
+            scopes: &[],
             effect: Effect::Delete,
             needs: Needs::Nothing,
             handler: &typed(fail),
@@ -100,7 +100,7 @@ pub const APP: App = App {
         Tool {
             name: "test_größe",
             about: "Have a name that no header can carry as it is.",
-            scope: Scope::Open,
+            scopes: &[],
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(nothing),
@@ -112,7 +112,7 @@ pub const APP: App = App {
             name: "Text",
             about: "A text.",
             mime: Some("text/plain"),
-            scope: Scope::Open,
+            scopes: &[],
             needs: Needs::Nothing,
             read: |_, _| Ok(ResourceBody::Text { mime: "text/plain".into(), text: "Grüße".into() }),
         },
@@ -121,7 +121,7 @@ pub const APP: App = App {
             name: "Bytes",
             about: "Some bytes.",
             mime: None,
-            scope: Scope::Open,
+            scopes: &[],
             needs: Needs::Nothing,
             read: |_, _| Ok(ResourceBody::Blob { mime: "image/png".into(), bytes: vec![0, 255] }),
         },
@@ -130,7 +130,7 @@ pub const APP: App = App {
             name: "Failure",
             about: "Fails in the way asked for.",
             mime: None,
-            scope: Scope::Open,
+            scopes: &[],
             needs: Needs::Nothing,
             read: fail_to_read,
         },
@@ -144,7 +144,7 @@ pub const NOTES: App = App {
         Tool {
             name: "test_note_read",
             about: "Ask for a scope to read.",
-            scope: Scope::NotesRead,
+            scopes: &[Scope::NotesRead],
             effect: Effect::Read,
             needs: Needs::App("notes"),
             handler: &typed(nothing),
@@ -152,7 +152,7 @@ pub const NOTES: App = App {
         Tool {
             name: "test_note_write",
             about: "Ask for a scope to write.",
-            scope: Scope::NotesWrite,
+            scopes: &[Scope::NotesWrite],
             effect: Effect::Update,
             needs: Needs::App("notes"),
             handler: &typed(nothing),
@@ -163,7 +163,7 @@ pub const NOTES: App = App {
         name: "Note",
         about: "A note.",
         mime: Some("text/markdown"),
-        scope: Scope::NotesRead,
+        scopes: &[Scope::NotesRead],
         needs: Needs::App("notes"),
         read: |_, variables| {
             Ok(ResourceBody::Text { mime: "text/markdown".into(), text: variables.get("name").into() })

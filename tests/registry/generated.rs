@@ -37,25 +37,25 @@ fn the_page_of_tools_is_fresh() {
 
 fn tool_snapshot(app: &App, tool: &Tool) -> Value {
     let mut snapshot = json!({"app": app.name});
-    add_terms(&mut snapshot, tool.scope, tool.needs);
+    add_terms(&mut snapshot, tool.scopes, tool.needs);
     snapshot["tool"] = describe(tool);
     snapshot
 }
 
 fn resource_snapshot(resource: &'static Resource) -> Value {
     let mut snapshot = json!({});
-    add_terms(&mut snapshot, resource.scope, resource.needs);
+    add_terms(&mut snapshot, resource.scopes, resource.needs);
     snapshot["resource"] = describe_resource(resource);
     snapshot
 }
 
 /// What a caller needs, and a Nextcloud.
-fn add_terms(snapshot: &mut Value, scope: Scope, needs: Needs) {
-    if scope != Scope::Open {
-        snapshot["scope"] = scope.name().into();
+fn add_terms(snapshot: &mut Value, scopes: &[Scope], needs: Needs) {
+    if !scopes.is_empty() {
+        snapshot["scope"] = scopes.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ").into();
     }
-    if let Needs::App(app) = needs {
-        snapshot["needs"] = app.into();
+    if needs != Needs::Nothing {
+        snapshot["needs"] = needs.to_string().into();
     }
 }
 

@@ -39,8 +39,9 @@ fn names_and_uris_are_unique() {
 #[test]
 fn every_scope_of_an_app_is_asked_for() {
     let registry = registry();
-    let tools = registry.tools().map(|tool| tool.scope);
-    let used: BTreeSet<Scope> = tools.chain(registry.resources().map(|resource| resource.scope)).collect();
+    let tools = registry.tools().map(|tool| tool.scopes);
+    let used: BTreeSet<Scope> =
+        tools.chain(registry.resources().map(|resource| resource.scopes)).flatten().copied().collect();
     let has_app = |name: &str| registry.apps().any(|app| name.starts_with(&format!("{}:", app.name)));
     for scope in Scope::ALL {
         assert!(used.contains(scope) || !has_app(scope.name()), "nothing asks for {}", scope.name());
@@ -54,10 +55,10 @@ pub fn registry() -> Registry {
 fn tool_faults(tool: &'static Tool) -> Vec<String> {
     let mut faults = name_faults(tool.name);
     faults.extend(about_faults(tool.name, tool.about));
-    faults.extend(scope_faults(tool.scope));
+    faults.extend(scope_faults(tool.scopes));
     let reads = tool.effect.hints().read_only;
-    if tool.scope != Scope::Open && tool.scope.name().ends_with(":read") != reads {
-        faults.push(format!("{:?} does not go with {}", tool.effect, tool.scope.name()));
+    if !tool.scopes.is_empty() && tool.scopes.iter().all(|scope| scope.name().ends_with(":read")) != reads {
+        faults.push(format!("{:?} does not go with {:?}", tool.effect, tool.scopes));
     }
     faults.extend(schema::faults(&describe(tool)["inputSchema"]));
     faults.into_iter().map(|fault| format!("{}: {fault}", tool.name)).collect()
@@ -65,7 +66,7 @@ fn tool_faults(tool: &'static Tool) -> Vec<String> {
 
 fn resource_faults(resource: &'static Resource) -> Vec<String> {
     let mut faults = about_faults(resource.name, resource.about);
-    faults.extend(scope_faults(resource.scope));
+    faults.extend(scope_faults(resource.scopes));
     if resource.name.is_empty() {
         faults.push("no name".into());
     }
@@ -140,8 +141,9 @@ fn words(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-fn scope_faults(scope: Scope) -> Option<String> {
-    (scope != Scope::Open && !Scope::ALL.contains(&scope)).then(|| format!("{scope:?} is not in Scope::ALL"))
+fn scope_faults(scopes: &'static [Scope]) -> Option<String> {
+    let unknown = scopes.iter().find(|scope| !Scope::ALL.contains(scope))?;
+    Some(format!("{unknown:?} is not in Scope::ALL"))
 }
 
 fn repeated<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
@@ -167,7 +169,7 @@ mod caught {
     const GOOD: Tool = Tool {
         name: "nc_notes_create_note",
         about: "Create a note. Fails if the folder is read-only, e.g. a shared one.",
-        scope: Scope::NotesWrite,
+        scopes: &[Scope::NotesWrite],
         effect: Effect::Create,
         needs: Needs::Nothing,
         handler: &typed(nothing),
@@ -178,7 +180,7 @@ mod caught {
         name: "Note",
         about: "A note with its text.",
         mime: None,
-        scope: Scope::NotesRead,
+        scopes: &[Scope::NotesRead],
         needs: Needs::Nothing,
         read: |_, _| Ok(ResourceBody::Text { mime: String::new(), text: String::new() }),
     };
@@ -201,7 +203,7 @@ mod caught {
             Tool { about: "Create a note", ..GOOD },
             Tool { about: "Create the notes.", ..GOOD },
             Tool { about: "Make a new note. ", ..GOOD },
-            Tool { scope: Scope::NotesRead, ..GOOD },
+            Tool { scopes: &[Scope::NotesRead], ..GOOD },
             Tool { effect: Effect::Read, ..GOOD },
         ];
         for tool in &BAD {

@@ -9,6 +9,7 @@ mod row;
 mod value;
 mod writing;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::nextcloud::{Request, Subject};
@@ -24,7 +25,7 @@ pub const APP: App = App {
     tools: &[
         Tool {
             name: "nc_tables_list_tables",
-            about: "List the user's own and shared tables.",
+            about: "List the user's own and shared tables, and views that are shared without their table.",
             scopes: &[Scope::TablesRead],
             effect: Effect::Read,
             needs: TABLES,
@@ -88,6 +89,8 @@ params! {
 params! {
     struct GetSchema {
         table_id: i64,
+        /// Only the columns of this view.
+        view_id: Option<i64>,
         cursor: Option<Cursor>,
     }
 }
@@ -101,6 +104,8 @@ params! {
         cursor: Option<Cursor>,
         /// Only the rows and columns of this view, in its order.
         view_id: Option<i64>,
+        /// Only this row.
+        row_id: Option<i64>,
         keys: Keys = Keys::Id,
     }
 }
@@ -126,10 +131,24 @@ record! {
 }
 
 record! {
+    struct SharedView {
+        id: i64,
+        table_id: i64,
+        title: String,
+        emoji: Option<String>,
+        ownership: Option<String>,
+        row_count: i64,
+        on_share_permissions: Option<Object>,
+        url: Option<String>,
+    }
+}
+
+record! {
     struct TableList {
         tables: Vec<Table>,
         total_count: i64,
         next_cursor: Option<Cursor>,
+        views: Option<Vec<SharedView>>,
     }
 }
 
@@ -160,8 +179,22 @@ record! {
     }
 }
 
+record! {
+    /// One of the two, so that one cursor leads through both.
+    struct Entry { table: Option<Table>, view: Option<SharedView> }
+}
+
+/// All that the user may see, as Tables' own page asks for it.
+#[derive(Deserialize)]
+struct Navigation {
+    #[serde(default)]
+    tables: Vec<ApiNode>,
+    #[serde(default)]
+    views: Vec<ApiNode>,
+}
+
 impl ApiNode {
-    fn listed(self, cx: &Cx) -> Table {
+    fn table(self, cx: &Cx) -> Table {
         Table {
             url: link(cx, Node::Table(self.id)),
             id: self.id,
@@ -180,17 +213,39 @@ impl ApiNode {
             on_share_permissions: self.on_share_permissions.map(Object),
         }
     }
+
+    fn view(self, cx: &Cx) -> Option<SharedView> {
+        Some(SharedView {
+            url: link(cx, Node::View(self.id)),
+            id: self.id,
+            table_id: self.table_id?,
+            title: self.title,
+            emoji: self.emoji,
+            ownership: self.ownership,
+            row_count: self.rows_count,
+            on_share_permissions: self.on_share_permissions.map(Object),
+        })
+    }
 }
 
 fn list_tables(cx: &Cx, p: ListTables) -> Result<Success<TableList>, ToolError> {
-    let all: Vec<ApiNode> = cx.nc.ocs(Request::new("GET", ocs("/tables"))).of("the list of tables")?;
-    let all = all.into_iter().map(|table| table.listed(cx)).collect();
-    let page = Page::cut(all, p.cursor, usize::MAX)?;
-    Ok(Success(TableList { tables: page.rows, total_count: page.total, next_cursor: page.next_cursor }))
+    let all: Navigation = cx.nc.ocs(Request::new("GET", ocs("/init"))).of("the list of tables")?;
+    let total_count = all.tables.len() as i64;
+    let tables = all.tables.into_iter().map(|table| Entry { table: Some(table.table(cx)), view: None });
+    let views = all.views.into_iter().map(|view| Entry { table: None, view: view.view(cx) });
+    let page = Page::cut(tables.chain(views).collect(), p.cursor, usize::MAX)?;
+    let (tables, views): (Vec<_>, Vec<_>) = page.rows.into_iter().map(|row| (row.table, row.view)).unzip();
+    let views: Vec<SharedView> = views.into_iter().flatten().collect();
+    Ok(Success(TableList {
+        tables: tables.into_iter().flatten().collect(),
+        total_count,
+        next_cursor: page.next_cursor,
+        views: (!views.is_empty()).then_some(views),
+    }))
 }
 
 fn get_schema(cx: &Cx, p: GetSchema) -> Result<Schema, ToolError> {
-    let node = Node::Table(p.table_id);
+    let node = Node::new(p.table_id, p.view_id);
     let table = node.look(cx, p.table_id)?;
     let columns = node.columns(cx, None)?.iter().map(column::Column::described).collect();
     let views = if p.cursor.is_none() { views(table.views) } else { Vec::new() };
@@ -225,6 +280,9 @@ fn views(all: Vec<Map<String, Value>>) -> Vec<Object> {
 }
 
 fn read_table(cx: &Cx, p: ReadTable) -> Result<Rows, ToolError> {
+    if let Some(row_id) = p.row_id {
+        return read_row(cx, &p, row_id);
+    }
     let start = match (p.cursor, p.offset.unwrap_or_default()) {
         (Some(_), 1..) => return Err(ToolError::Arguments("give `cursor` or `offset`, not both".into())),
         (Some(Cursor(start)), _) => start as u64,
@@ -251,6 +309,30 @@ fn read_table(cx: &Cx, p: ReadTable) -> Result<Rows, ToolError> {
         total,
         columns: if p.keys == Keys::Id { legend(&columns) } else { None },
         url: link(cx, node),
+    })
+}
+
+/// One row is the only page of a list.
+fn read_row(cx: &Cx, p: &ReadTable, row_id: i64) -> Result<Rows, ToolError> {
+    if p.view_id.is_some() {
+        return Err(ToolError::Arguments(
+            "Tables finds a row by `row_id` in tables only, not in views".into(),
+        ));
+    }
+    let row = row::read(cx, row_id)?;
+    if row.table_id != p.table_id {
+        return Err(ToolError::Arguments(format!(
+            "row {row_id} belongs to table {}, not to table {}",
+            row.table_id, p.table_id
+        )));
+    }
+    let columns = Node::Table(p.table_id).columns(cx, None)?;
+    Ok(Rows {
+        results: vec![row.listed(p.keys, &columns)],
+        total: 1,
+        next_cursor: None,
+        columns: if p.keys == Keys::Id { legend(&columns) } else { None },
+        url: row::link(cx, p.table_id, None, row_id),
     })
 }
 

@@ -51,8 +51,7 @@ pub(super) fn classify(head: &ResponseHead, body: &[u8], due: Due) -> Option<Kin
         // nginx and Nextcloud answer a wrong Host with a page; an API never does.
         400 if html => Kind::NotNextcloud,
         // A page where data was due: the web server answered, since Nextcloud is at another path.
-        // Without a body it is Nextcloud itself: Tables refuses what is not shared before it has anything to say.
-        404 | 405 if html && !body.is_empty() && due != Due::Any => Kind::NotNextcloud,
+        404 | 405 if html && due != Due::Any => Kind::NotNextcloud,
         _ if words.ocs == Some(997) => Kind::Unauthorized,
         401 => Kind::Unauthorized,
         403 => Kind::Forbidden,

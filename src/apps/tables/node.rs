@@ -77,8 +77,7 @@ impl Node {
             Node::View(id) => ("view", id),
         };
         let path = ocs("/columns").segment(kind).segment(&id.to_string());
-        let columns: Vec<Map<String, Value>> =
-            cx.nc.ocs(Request::new("GET", path)).of(format!("{} of {}", "the columns", self.subject()))?;
+        let columns: Vec<Map<String, Value>> = cx.nc.ocs(Request::new("GET", path)).of(self.subject())?;
         let columns: Vec<Column> = columns.into_iter().filter_map(Column::read).collect();
         match (columns.first(), table_id) {
             (Some(column), Some(table_id)) if column.table_id != table_id => {

@@ -4,9 +4,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::column::Column;
+use super::node::rest;
 use super::value;
+use crate::nextcloud::{Kind, Request, Subject, UrlPath};
 use crate::schema::Object;
-use crate::tool::{Cx, PAGE_BYTES};
+use crate::tool::{Cx, PAGE_BYTES, ToolError};
 use crate::{choice, record};
 
 /// What the names of the columns may take in an answer with rows, in bytes; more are to be read with the schema.
@@ -25,7 +27,6 @@ record! {
     /// One row.
     pub struct Row {
         id: i64,
-        table_id as "tableId": Option<i64>,
         created_by as "createdBy": Option<String>,
         created_at as "createdAt": Option<String>,
         last_edit_by as "lastEditBy": Option<String>,
@@ -91,7 +92,6 @@ impl ApiRow {
         let cut = fit(&mut data, bytes_max.saturating_sub(500));
         Row {
             id: self.id,
-            table_id: Some(self.table_id),
             created_by: self.created_by,
             created_at: self.created_at,
             last_edit_by: self.last_edit_by,
@@ -102,6 +102,27 @@ impl ApiRow {
     }
 }
 
+/// Reads one row. Tables shows it only to those who may read its table.
+pub fn read(cx: &Cx, row_id: i64) -> Result<ApiRow, ToolError> {
+    match cx.nc.json(Request::new("GET", path(row_id))).of(subject(row_id)) {
+        Err(error) if error.kind == Kind::Forbidden => Err(ToolError::Refused(format!(
+            "Row {row_id} belongs to a table that you may not read. If one of its views is shared with you, give its \
+             `view_id`."
+        ))),
+        other => Ok(other?),
+    }
+}
+
+/// Where one row is read, changed and deleted.
+pub fn path(row_id: i64) -> UrlPath {
+    rest("/rows").segment(&row_id.to_string())
+}
+
+/// Its name in a sentence.
+pub fn subject(row_id: i64) -> String {
+    format!("row {row_id}")
+}
+
 /// Cuts the longest texts to one length, so that all of it takes at most `bytes_max` as JSON. Gives the names of what was
 /// cut.
 pub fn fit(data: &mut Map<String, Value>, bytes_max: usize) -> Vec<String> {
@@ -110,7 +131,7 @@ pub fn fit(data: &mut Map<String, Value>, bytes_max: usize) -> Vec<String> {
     let total = |cap: usize| lengths.iter().map(|(name, value)| name + value.min(&cap)).sum::<usize>();
     let mut cap = usize::MAX;
     while cap > CUT_BYTES_MIN && total(cap) > bytes_max {
-        cap = cap.min(bytes_max) / 4 * 3;
+        cap = cap.min(bytes_max) / 10 * 9;
     }
     let mut cut = Vec::new();
     for ((name, value), (_, length)) in data.iter_mut().zip(&lengths) {

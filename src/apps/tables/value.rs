@@ -146,6 +146,20 @@ pub fn is_kept(kind: &Kind, sent: &Value, kept: &Value) -> bool {
     }
 }
 
+/// A value to write first where Tables would take `sent` for what the cell holds already: it compares as loosely as PHP's
+/// `==`, so "7" is "007" and the option with id 0 is no option at all (`Row2::insertOrUpdateCell`).
+pub fn detour(kind: &Kind, sent: &Value) -> Option<Value> {
+    match kind {
+        Kind::Text { .. } if !is_blank(sent) => Some("-".into()),
+        Kind::Selection(choices) => {
+            let other =
+                choices.iter().find(|choice| choice.id != 0 && as_number(sent) != Some(choice.id as f64))?;
+            Some(other.id.into())
+        }
+        _ => None,
+    }
+}
+
 /// What a column takes, for an error.
 fn takes(kind: &Kind) -> String {
     match kind {

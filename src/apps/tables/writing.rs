@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::column::{Column, find, is_blank, shown};
-use super::node::{Node, rest};
-use super::row::{ApiRow, Row, fit, legend, link};
-use super::value::{default, emptied, is_kept, stored};
-use crate::nextcloud::{Error, Kind, Request, Subject, UrlPath};
+use super::node::Node;
+use super::row::{self, ApiRow, fit, legend, link};
+use super::value::{default, detour, emptied, is_kept, stored};
+use crate::nextcloud::{Error, Kind, Request, Subject};
 use crate::schema::Object;
 use crate::tool::{Cx, ToolError};
 use crate::{params, record};
@@ -67,9 +67,15 @@ record! {
 record! {
     /// A row that is gone.
     pub struct DeletedRow {
-        id: i64,
         message: String,
-        row: Row,
+        id: i64,
+        table_id as "tableId": i64,
+        created_by as "createdBy": Option<String>,
+        created_at as "createdAt": Option<String>,
+        last_edit_by as "lastEditBy": Option<String>,
+        last_edit_at as "lastEditAt": Option<String>,
+        data: Object,
+        cut: Option<Vec<String>>,
     }
 }
 
@@ -78,6 +84,13 @@ struct Cell<'a> {
     column: &'a Column,
     /// What is to be written; nothing where the cell is to stay empty.
     value: Option<Value>,
+}
+
+/// A row that is to be changed, and the way to it.
+struct Target {
+    row_id: i64,
+    view_id: Option<i64>,
+    node: Node,
 }
 
 pub fn insert_row(cx: &Cx, p: InsertRow) -> Result<SavedRow, ToolError> {
@@ -94,10 +107,11 @@ pub fn insert_row(cx: &Cx, p: InsertRow) -> Result<SavedRow, ToolError> {
     })?;
     if let Some(lost) = lost(&cells, &row) {
         return Err(ToolError::Refused(format!(
-            "Row {} was added to {}, but Tables did not take all of it: {lost}. Change it with nc_tables_update_row, \
+            "Row {} was added to {}, but Tables did not take all of it: {}. Change it with nc_tables_update_row, \
              or delete it; do not add it again.",
             row.id,
-            node.subject()
+            node.subject(),
+            told(&lost, &row)
         )));
     }
     let mut saved = saved(cx, row, &columns, p.view_id, ROW_BYTES_MAX);
@@ -111,7 +125,7 @@ pub fn update_row(cx: &Cx, p: UpdateRow) -> Result<SavedRow, ToolError> {
     }
     // Tables shows a single row only to those who may read its table.
     let old = match p.view_id {
-        None => Some(read(cx, p.row_id)?),
+        None => Some(row::read(cx, p.row_id)?),
         Some(_) => None,
     };
     let node = Node::new(old.as_ref().map_or(0, |row| row.table_id), p.view_id);
@@ -119,15 +133,27 @@ pub fn update_row(cx: &Cx, p: UpdateRow) -> Result<SavedRow, ToolError> {
     let now = cx.clock.now().rfc3339();
     let cells = changed_cells(&columns, p.data.0, old.as_ref(), &now)?;
     let previous = old.as_ref().map(|old| previous(&cells, old));
-    let row = match old {
+    let target = Target { row_id: p.row_id, view_id: p.view_id, node };
+    let mut row = match old {
         Some(old) if body(&cells).is_empty() => old,
-        _ => put(cx, p.row_id, p.view_id, node, &cells)?,
+        _ => put(cx, &target, body(&cells))?,
     };
+    if let Some((aside, back)) = detours(&cells, &row) {
+        let done = put(cx, &target, aside).and_then(|_| put(cx, &target, back));
+        row = done.map_err(|error| {
+            let held = previous.as_ref().map(|cells| format!(" It held {}.", Value::Object(cells.clone())));
+            ToolError::Refused(format!(
+                "Row {} was changed only in part: {error} Write the cells again.{}",
+                p.row_id,
+                held.unwrap_or_default()
+            ))
+        })?;
+    }
     if let Some(lost) = lost(&cells, &row) {
         return Err(ToolError::Refused(format!(
-            "Row {} was changed, but Tables did not take all of it: {lost}. It takes what differs only in form, as \
-             \"007\" and \"7\" or nothing and 0, for the same: set such a cell to something else first.",
-            p.row_id
+            "Row {} was changed, but Tables did not take all of it: {}.",
+            p.row_id,
+            told(&lost, &row)
         )));
     }
     let mut saved = saved(cx, row, &columns, p.view_id, HALF_BYTES_MAX);
@@ -139,19 +165,28 @@ pub fn update_row(cx: &Cx, p: UpdateRow) -> Result<SavedRow, ToolError> {
 }
 
 pub fn delete_row(cx: &Cx, p: DeleteRow) -> Result<DeletedRow, ToolError> {
-    let path = match p.view_id {
-        None => row_path(p.row_id),
+    let at = match p.view_id {
+        None => row::path(p.row_id),
         Some(view_id) => Node::View(view_id).rows().segment(&p.row_id.to_string()),
     };
-    let row: ApiRow =
-        cx.nc.json(Request::new("DELETE", path)).of(subject(p.row_id)).map_err(|error| match error.kind {
+    let row: ApiRow = cx.nc.json(Request::new("DELETE", at)).of(row::subject(p.row_id)).map_err(|error| {
+        match error.kind {
             Kind::Forbidden => refusal(error, || format!("You may read row {} but not delete it", p.row_id)),
             _ => not_in_view(error, p.row_id, p.view_id),
-        })?;
+        }
+    })?;
+    let table_id = row.table_id;
+    let row = row.raw(ROW_BYTES_MAX);
     Ok(DeletedRow {
+        message: format!("Row {} was deleted from table {table_id}. Tables keeps no copy.", row.id),
         id: row.id,
-        message: format!("Row {} was deleted from table {}. Tables keeps no copy.", row.id, row.table_id),
-        row: row.raw(ROW_BYTES_MAX),
+        table_id,
+        created_by: row.created_by,
+        created_at: row.created_at,
+        last_edit_by: row.last_edit_by,
+        last_edit_at: row.last_edit_at,
+        data: row.data,
+        cut: row.cut,
     })
 }
 
@@ -182,9 +217,8 @@ fn changed_cells<'a>(
         }
         match emptied(&column.kind) {
             _ if must_be_filled(column) => Err("it must not be empty".into()),
-            None if !is_empty_already(column) => {
-                Err("Tables cannot empty a number, it makes 0 of it; give 0 if that will do".into())
-            }
+            _ if is_empty_already(column) => Ok(None),
+            None => Err("Tables cannot empty a number, it makes 0 of it; give 0 if that will do".into()),
             empty => Ok(empty),
         }
     })
@@ -201,7 +235,7 @@ fn checked<'a>(
     data: Map<String, Value>,
     check: impl Fn(&Column, Value) -> Result<Option<Value>, String>,
 ) -> Result<Vec<Cell<'a>>, ToolError> {
-    let (mut cells, mut faults) = (Vec::<Cell<'a>>::new(), Vec::new());
+    let (mut cells, mut seen, mut faults) = (Vec::new(), Vec::new(), Vec::new());
     for (name, value) in data {
         let column = match find(columns, &name) {
             Ok(column) => column,
@@ -210,10 +244,11 @@ fn checked<'a>(
                 continue;
             }
         };
-        if cells.iter().any(|cell| cell.column.id == column.id) {
+        if seen.contains(&column.id) {
             faults.push(format!("column {} is named twice", column.id));
             continue;
         }
+        seen.push(column.id);
         match check(column, value) {
             Ok(value) => cells.push(Cell { column, value }),
             Err(why) => faults.push(format!("\"{}\": {why}", shown(&name))),
@@ -246,56 +281,64 @@ fn body(cells: &[Cell<'_>]) -> Map<String, Value> {
     cells.iter().filter_map(|cell| Some((cell.column.id.to_string(), cell.value.clone()?))).collect()
 }
 
-/// Which cells Tables did not keep as they were sent; nothing if it kept all.
-fn lost(cells: &[Cell<'_>], row: &ApiRow) -> Option<String> {
-    let lost: Vec<String> = cells
-        .iter()
-        .filter_map(|cell| {
-            let (sent, kept) = (cell.value.as_ref()?, row.value(cell.column.id));
-            let text = || format!("\"{}\" holds {}", shown(&cell.column.title), shown(&kept.to_string()));
-            (!is_kept(&cell.column.kind, sent, &kept)).then(text)
-        })
-        .collect();
-    (!lost.is_empty()).then(|| lost.join(", "))
+/// The cells that Tables did not keep as they were sent; nothing if it kept all.
+fn lost<'c, 'a>(cells: &'c [Cell<'a>], row: &ApiRow) -> Option<Vec<&'c Cell<'a>>> {
+    let is_lost = |cell: &&Cell<'_>| {
+        let kept = row.value(cell.column.id);
+        cell.value.as_ref().is_some_and(|sent| !is_kept(&cell.column.kind, sent, &kept))
+    };
+    let lost: Vec<_> = cells.iter().filter(is_lost).collect();
+    (!lost.is_empty()).then_some(lost)
+}
+
+/// `"Notes" holds "007"`.
+fn told(lost: &[&Cell<'_>], row: &ApiRow) -> String {
+    let holds = lost.iter().map(|cell| {
+        let kept = row.value(cell.column.id).to_string();
+        format!("\"{}\" holds {}", shown(&cell.column.title), shown(&kept))
+    });
+    holds.collect::<Vec<_>>().join(", ")
+}
+
+/// What to write first and then for cells that Tables did not change, taking the new value for the old one.
+fn detours(cells: &[Cell<'_>], row: &ApiRow) -> Option<(Map<String, Value>, Map<String, Value>)> {
+    let (mut aside, mut back) = (Map::new(), Map::new());
+    for cell in lost(cells, row)? {
+        let sent = cell.value.as_ref()?;
+        if let Some(other) = detour(&cell.column.kind, sent) {
+            aside.insert(cell.column.id.to_string(), other);
+            back.insert(cell.column.id.to_string(), sent.clone());
+        }
+    }
+    (!aside.is_empty()).then_some((aside, back))
 }
 
 fn previous(cells: &[Cell<'_>], old: &ApiRow) -> Map<String, Value> {
     cells.iter().map(|cell| (cell.column.id.to_string(), old.value(cell.column.id))).collect()
 }
 
-fn read(cx: &Cx, row_id: i64) -> Result<ApiRow, ToolError> {
-    match cx.nc.json(Request::new("GET", row_path(row_id))).of(subject(row_id)) {
-        Err(error) if error.kind == Kind::Forbidden => Err(ToolError::Refused(format!(
-            "Row {row_id} belongs to a table that you may not read. If one of its views is shared with you, give its \
-             `view_id`."
-        ))),
-        other => Ok(other?),
-    }
-}
-
-fn put(
-    cx: &Cx,
-    row_id: i64,
-    view_id: Option<i64>,
-    node: Node,
-    cells: &[Cell<'_>],
-) -> Result<ApiRow, ToolError> {
-    let mut content = json!({"data": body(cells)});
-    if let Some(view_id) = view_id {
+fn put(cx: &Cx, target: &Target, data: Map<String, Value>) -> Result<ApiRow, ToolError> {
+    let mut content = json!({"data": data});
+    if let Some(view_id) = target.view_id {
         content["viewId"] = view_id.into();
     }
-    let request = Request::new("PUT", row_path(row_id)).json(&content);
-    cx.nc.json(request).of(subject(row_id)).map_err(|error| match error.kind {
+    let request = Request::new("PUT", row::path(target.row_id)).json(&content);
+    cx.nc.json(request).of(row::subject(target.row_id)).map_err(|error| match error.kind {
         Kind::Forbidden => {
-            refusal(error, || format!("You may read {} but not change its rows", node.subject()))
+            refusal(error, || format!("You may read {} but not change its rows", target.node.subject()))
         }
-        _ => not_in_view(error, row_id, view_id),
+        _ => not_in_view(error, target.row_id, target.view_id),
     })
 }
 
 /// Says a refusal in plain words: what is shared for reading can be read, so it is the right to write that is missing.
+/// Other refusals, of a firewall say, keep their own words.
 fn refusal(error: Error, what: impl Fn() -> String) -> ToolError {
-    if error.kind == Kind::Forbidden {
+    let is_missing_right = match error.detail.as_deref() {
+        None => true,
+        Some(text) => text.contains("not allowed") || text.contains("cannot create rows"),
+    };
+    if error.kind == Kind::Forbidden && is_missing_right {
         return ToolError::Refused(format!("{}. Its owner can allow it in the share.", what()));
     }
     error.into()
@@ -328,12 +371,4 @@ fn saved(cx: &Cx, row: ApiRow, columns: &[Column], view_id: Option<i64>, bytes_m
         previous: None,
         url,
     }
-}
-
-fn row_path(row_id: i64) -> UrlPath {
-    rest("/rows").segment(&row_id.to_string())
-}
-
-fn subject(row_id: i64) -> String {
-    format!("row {row_id}")
 }

@@ -60,6 +60,8 @@ record! {
         defaults: Option<Vec<String>>,
         /// The changed cells as they were.
         previous: Option<Object>,
+        /// Of those, the ones whose text is too long to be shown whole.
+        previous_cut: Option<Vec<String>>,
         url: Option<String>,
     }
 }
@@ -132,7 +134,8 @@ pub fn update_row(cx: &Cx, p: UpdateRow) -> Result<SavedRow, ToolError> {
     let columns = node.columns(cx, None)?;
     let now = cx.clock.now().rfc3339();
     let cells = changed_cells(&columns, p.data.0, old.as_ref(), &now)?;
-    let previous = old.as_ref().map(|old| previous(&cells, old));
+    let mut previous = old.as_ref().map(|old| previous(&cells, old));
+    let previous_cut = previous.as_mut().map(|cells| fit(cells, HALF_BYTES_MAX)).unwrap_or_default();
     let target = Target { row_id: p.row_id, view_id: p.view_id, node };
     let mut row = match old {
         Some(old) if body(&cells).is_empty() => old,
@@ -157,10 +160,8 @@ pub fn update_row(cx: &Cx, p: UpdateRow) -> Result<SavedRow, ToolError> {
         )));
     }
     let mut saved = saved(cx, row, &columns, p.view_id, HALF_BYTES_MAX);
-    saved.previous = previous.map(|mut cells| {
-        fit(&mut cells, HALF_BYTES_MAX);
-        Object(cells)
-    });
+    saved.previous = previous.map(Object);
+    saved.previous_cut = (!previous_cut.is_empty()).then_some(previous_cut);
     Ok(saved)
 }
 
@@ -369,6 +370,7 @@ fn saved(cx: &Cx, row: ApiRow, columns: &[Column], view_id: Option<i64>, bytes_m
         columns: legend(columns),
         defaults: None,
         previous: None,
+        previous_cut: None,
         url,
     }
 }

@@ -3,8 +3,9 @@
 mod files;
 mod notes;
 mod server;
+mod sharing;
 
 use crate::tool::App;
 
 /// Every app, in the order in which its tools are listed.
-pub const ALL: &[&App] = &[&notes::APP, &files::APP, &server::APP];
+pub const ALL: &[&App] = &[&notes::APP, &files::APP, &sharing::APP, &server::APP];

@@ -1,5 +1,6 @@
 //! One file per Nextcloud app. An app opens no connection, reads no environment and knows no other app.
 
+mod cookbook;
 mod files;
 mod notes;
 mod server;
@@ -8,4 +9,4 @@ mod sharing;
 use crate::tool::App;
 
 /// Every app, in the order in which its tools are listed.
-pub const ALL: &[&App] = &[&notes::APP, &files::APP, &sharing::APP, &server::APP];
+pub const ALL: &[&App] = &[&notes::APP, &files::APP, &sharing::APP, &cookbook::APP, &server::APP];

@@ -527,7 +527,7 @@ impl<'a> Settings<'a> {
         }
         Err(ToolError::Arguments(format!(
             "`password`, `label` and `hide_download` are for public links and mail shares; this one is with a {}. \
-             Nothing was changed",
+             Nothing was done",
             kind.name()
         )))
     }

@@ -279,6 +279,14 @@ pub fn update_card_comment(cx: &Cx, p: UpdateComment) -> Result<Success<Posted>,
         Err(error) if is_blind_refusal(&error) => {
             edit_by_dav(cx, p.card_id, p.comment_id, text)?.ok_or(error)
         }
+        // Deck lets the exception about the missing comment through.
+        Err(error) if error.kind == Kind::Server => {
+            return Err(ToolError::Refused(format!(
+                "{} An answer to a comment that was deleted cannot be changed: if this is one, delete it and post it \
+                 anew.",
+                error.about(subject(p.card_id, p.comment_id))
+            )));
+        }
         other => other,
     };
     let saved = saved.told(subject(p.card_id, p.comment_id))?;
@@ -377,18 +385,19 @@ fn broken_off(posted: &[ApiComment], texts: &[String], error: &ToolError) -> Too
 }
 
 /// Deck 1.13 asks for the right to see a *card* with the number of the comment that is answered, so it refuses to change
-/// most answers. Its words are those for a missing card.
+/// most answers, in words about a card that is missing or deleted.
 fn is_blind_refusal(error: &Error) -> bool {
-    error.kind == Kind::Forbidden && error.detail.as_deref() == Some("Permission denied")
+    let by_author = |detail: &str| detail.starts_with("Only authors");
+    error.kind == Kind::Forbidden && !error.detail.as_deref().is_some_and(by_author)
 }
 
 /// Changes a comment at `/remote.php/dav/comments/deckCard/{card}/{comment}`, which knows the same rules without that
-/// fault. `None` if that was refused too.
+/// fault. `None` if the comment is not there either.
 fn edit_by_dav(cx: &Cx, card: i64, id: i64, text: &str) -> Result<Option<ApiComment>, ToolError> {
     let path = UrlPath::dav().raw("/comments/deckCard").segments([card.to_string(), id.to_string()]);
     let body = xml::proppatch(&[((OC, "message"), text)], &[]);
     match cx.nc.multistatus(Request::new("PROPPATCH", path).xml(body)) {
-        Err(error) if matches!(error.kind, Kind::Forbidden | Kind::NotFound) => return Ok(None),
+        Err(error) if error.kind == Kind::NotFound => return Ok(None),
         other => other.of(subject(card, id))?,
     };
     // The answer is 207 whether the property was taken or not.

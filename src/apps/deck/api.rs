@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::{Map, Value, json};
 
-use crate::nextcloud::{Error, Kind, Request, Subject, UrlPath, php_object};
+use crate::nextcloud::{Error, Kind, Request, UrlPath, php_object};
 use crate::tool::{Cx, ToolError};
 
 /// `/index.php/apps/deck/api/v1.0/boards`.
@@ -316,6 +316,16 @@ fn stack_list(cx: &Cx, board: i64, path: UrlPath) -> Result<Vec<ApiStack>, ToolE
     Ok(stacks)
 }
 
+/// One of a board's stacks. Fails with the names of those that there are.
+pub fn stack_of(stacks: Vec<ApiStack>, board: i64, id: i64) -> Result<ApiStack, ToolError> {
+    let known: Vec<String> =
+        stacks.iter().take(20).map(|stack| format!("{} ({:?})", stack.id, stack.title)).collect();
+    stacks.into_iter().find(|stack| stack.id == id).ok_or_else(|| {
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        ToolError::Refused(format!("Stack {id} is not on board {board}. Its stacks: {known}."))
+    })
+}
+
 /// One stack; its cards are without labels. Fails if it belongs to another board: Deck would take any board's number, and
 /// move the stack there when it writes.
 pub fn stack(cx: &Cx, board: i64, id: i64) -> Result<ApiStack, ToolError> {
@@ -349,6 +359,19 @@ pub struct CardChange {
     pub done: Option<Option<String>>,
     pub startdate: Option<Option<String>>,
     pub color: Option<Option<String>>,
+}
+
+impl CardChange {
+    /// Whether nothing is to change.
+    pub fn is_empty(&self) -> bool {
+        let texts = [&self.title, &self.description, &self.kind];
+        let times = [&self.duedate, &self.done, &self.startdate, &self.color];
+        texts.iter().all(|text| text.is_none())
+            && times.iter().all(|time| time.is_none())
+            && self.order.is_none()
+            && self.stack_id.is_none()
+            && self.archived.is_none()
+    }
 }
 
 /// Writes a card that was just read, with these changes. Deck replaces the whole card and empties what is left out, so

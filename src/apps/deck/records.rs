@@ -1,9 +1,12 @@
 //! What Deck's tools show.
 
-use super::api::{ApiAcl, ApiAssignment, ApiBoard, ApiCard, ApiLabel, ApiUser, board_link, card_link};
+use super::api::{
+    ApiAcl, ApiAssignment, ApiBoard, ApiCard, ApiLabel, ApiStack, ApiUser, board_link, card_link,
+};
+use super::selection::CardView;
 use crate::record;
 use crate::schema::Object;
-use crate::tool::Cx;
+use crate::tool::{Cursor, Cx};
 
 record! {
     /// A user, a group or a team.
@@ -133,6 +136,34 @@ record! {
 }
 
 record! {
+    pub struct Stack {
+        id: i64,
+        title: String,
+        board_id as "boardId": i64,
+        order: i64,
+        deleted_at as "deletedAt": i64,
+        last_modified as "lastModified": i64,
+        /// Cards that match, also those that are not shown.
+        card_count: i64,
+        cards: Option<Vec<CardView>>,
+        /// For deck_get_cards with this stack and the same filters, where not all its cards are shown.
+        next_cursor: Option<Cursor>,
+        etag as "ETag": Option<String>,
+        url: Option<String>,
+    }
+}
+
+record! {
+    /// What a write to a stack gives back.
+    pub struct StackDone {
+        status_code: i64,
+        message: String,
+        stack_id: i64,
+        board_id: i64,
+    }
+}
+
+record! {
     /// What a write to a card gives back.
     pub struct CardDone {
         status_code: i64,
@@ -140,6 +171,7 @@ record! {
         card_id: i64,
         stack_id: i64,
         board_id: i64,
+        order: Option<i64>,
         labels: Option<Vec<String>>,
         url: Option<String>,
     }
@@ -213,6 +245,25 @@ impl Board {
             last_modified: board.last_modified,
             settings: (!board.settings.is_empty()).then_some(Object(board.settings)),
             etag: board.etag,
+        }
+    }
+}
+
+impl Stack {
+    /// A stack with the number of its cards, as yet without them.
+    pub fn new(cx: &Cx, stack: ApiStack, card_count: usize) -> Stack {
+        Stack {
+            url: board_link(cx, stack.board_id),
+            id: stack.id,
+            title: stack.title,
+            board_id: stack.board_id,
+            order: stack.order,
+            deleted_at: stack.deleted_at,
+            last_modified: stack.last_modified,
+            card_count: card_count as i64,
+            cards: None,
+            next_cursor: None,
+            etag: stack.etag,
         }
     }
 }

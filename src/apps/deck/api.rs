@@ -160,8 +160,8 @@ pub struct ApiStack {
     pub etag: Option<String>,
 }
 
-/// A card. What a route does not tell is `None`: the archived cards have no `assigned_users`, those of a single stack
-/// no `labels`.
+/// A card. `assigned_users` are `None` where the route does not tell them, as that of archived cards; so are `labels` on the
+/// route of a single stack, but there also where an archived card has none.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiCard {
@@ -252,7 +252,7 @@ pub struct ApiAssignment {
     pub kind: i64,
 }
 
-/// Puts Deck's refusals into words. Deck says 403 "Permission denied" for what is missing as for what is forbidden, and
+/// Puts Deck's refusals into words, for what was asked for or, where something is created, for what it goes into. Deck says 403 "Permission denied" for what is missing as for what is forbidden, and
 /// 500 "Operation not allowed" for its own rules.
 pub trait Told<T> {
     /// Names what the request was about: `card 7`.
@@ -265,7 +265,7 @@ impl<T> Told<T> for Result<T, Error> {
             let subject = subject.into();
             let refusal = match (error.kind, error.detail.as_deref().unwrap_or_default()) {
                 (Kind::Forbidden, "Permission denied") => format!(
-                    "{subject} is not there, or this account may not do that with it; Deck does not say which. \
+                    "{subject} was not found, or this account may not do this with it; Deck does not say which. \
                      deck_get_boards and deck_get_board_overview show what there is."
                 ),
                 (Kind::Forbidden, "Card is deleted") => {
@@ -281,9 +281,9 @@ impl<T> Told<T> for Result<T, Error> {
     }
 }
 
-/// How a deleted stack or card comes back.
+/// How a deleted card comes back.
 pub const RESTORE: &str =
-    "In the browser it can be restored for a while: board menu, Details, Deleted items.";
+    "Until Deck's daily clean-up it can be restored in the browser: the board's details, Deleted items.";
 
 /// Asks Deck and reads JSON.
 pub fn ask<T: DeserializeOwned>(cx: &Cx, request: Request, subject: &str) -> Result<T, ToolError> {

@@ -99,7 +99,7 @@ pub fn create_card(cx: &Cx, p: CreateCard) -> Result<Success<CreatedCard>, ToolE
         }
     }
     let request = Request::new("POST", api::cards_path(p.board_id, p.stack_id)).json(&body);
-    let subject = format!("a new card in stack {} of board {}", p.stack_id, p.board_id);
+    let subject = format!("stack {} of board {}", p.stack_id, p.board_id);
     let card: ApiCard = api::ask(cx, request, &subject)?;
     Ok(Success(CreatedCard {
         url: api::card_link(cx, p.board_id, card.id),
@@ -158,8 +158,7 @@ pub fn delete_card(cx: &Cx, p: CardRef) -> Result<Success<CardDone>, ToolError> 
     let request = Request::new("DELETE", api::card_path(p.board_id, p.stack_id, p.card_id));
     let card: ApiCard = api::ask(cx, request, &format!("card {}", p.card_id))?;
     let mut deleted = done(cx, p.board_id, &card, "deleted");
-    deleted.0.message.push(' ');
-    deleted.0.message.push_str(api::RESTORE);
+    deleted.0.message = format!("Card {} ({:?}) deleted. {}", card.id, card.title, api::RESTORE);
     deleted.0.url = None;
     Ok(deleted)
 }

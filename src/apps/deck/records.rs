@@ -99,7 +99,8 @@ record! {
         color: Option<String>,
         last_modified as "lastModified": i64,
         created_at as "createdAt": i64,
-        labels: Option<Vec<Label>>,
+        labels: Vec<Label>,
+        /// Absent for archived cards in lists, where Deck does not tell.
         assigned_users as "assignedUsers": Option<Vec<Assignment>>,
         dependent_cards as "dependentCards": Option<Vec<i64>>,
         attachment_count as "attachmentCount": Option<i64>,
@@ -124,7 +125,7 @@ record! {
         startdate: Option<String>,
         done: Option<String>,
         color: Option<String>,
-        labels: Option<Vec<String>>,
+        labels: Vec<String>,
         assigned_users as "assignedUsers": Option<Vec<String>>,
         attachment_count as "attachmentCount": Option<i64>,
         comments_unread as "commentsUnread": Option<i64>,
@@ -292,7 +293,7 @@ impl Card {
             color: card.color.flatten(),
             last_modified: card.last_modified,
             created_at: card.created_at,
-            labels: card.labels.map(|labels| labels.into_iter().map(Label::from).collect()),
+            labels: card.labels.unwrap_or_default().into_iter().map(Label::from).collect(),
             assigned_users: card.assigned_users.map(|all| all.into_iter().map(Assignment::from).collect()),
             dependent_cards: card.dependent_cards,
             attachment_count: card.attachment_count,
@@ -320,7 +321,7 @@ impl CardSummary {
             startdate: card.startdate.flatten(),
             done: card.done,
             color: card.color.flatten(),
-            labels: card.labels.map(|labels| labels.into_iter().map(|label| label.title).collect()),
+            labels: card.labels.unwrap_or_default().into_iter().map(|label| label.title).collect(),
             assigned_users: card
                 .assigned_users
                 .map(|all| all.into_iter().map(|assigned| assigned.participant.uid).collect()),

@@ -245,7 +245,7 @@ pub fn get_cards(cx: &Cx, p: GetCards) -> Result<Success<CardList>, ToolError> {
 pub fn create_stack(cx: &Cx, p: CreateStack) -> Result<Success<CreatedStack>, ToolError> {
     let body = json!({"title": p.title.into_string(), "order": p.order});
     let request = Request::new("POST", api::stacks_path(p.board_id)).json(&body);
-    let stack: ApiStack = api::ask(cx, request, &format!("a new stack on board {}", p.board_id))?;
+    let stack: ApiStack = api::ask(cx, request, &format!("board {}", p.board_id))?;
     Ok(Success(CreatedStack {
         id: stack.id,
         title: stack.title,

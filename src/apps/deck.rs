@@ -11,11 +11,15 @@ mod cards;
 mod comments;
 mod labels;
 mod records;
+mod reorder;
+mod resources;
+mod selection;
+mod stacks;
 mod transfer;
 mod values;
 
 use crate::nextcloud::Version;
-use crate::tool::{App, Effect, Needs, Scope, Tool, typed};
+use crate::tool::{App, Effect, Needs, Resource, Scope, Tool, typed};
 
 pub const APP: App = App {
     name: "deck",
@@ -40,8 +44,34 @@ pub const APP: App = App {
             handler: &typed(boards::get_board),
         },
         Tool {
+            name: "deck_get_stacks",
+            about: "Read the stacks (lists) of a board with their cards; only open ones unless `status` says otherwise. Of \
+                    a long board each stack shows its first cards, and its next_cursor goes on in deck_get_cards.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(stacks::get_stacks),
+        },
+        Tool {
+            name: "deck_get_stack",
+            about: "Read one stack with its cards; only open ones unless `status` says otherwise.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(stacks::get_stack),
+        },
+        Tool {
+            name: "deck_get_cards",
+            about: "List the cards of one stack from top to bottom, in pages; only open ones unless `status` says \
+                    otherwise.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(stacks::get_cards),
+        },
+        Tool {
             name: "deck_get_card",
-            about: "Read one card with its whole description, labels, assigned users and etag.",
+            about: "Read one card with its whole description, labels, assigned users and dates.",
             scopes: READ,
             effect: Effect::Read,
             needs: DECK,
@@ -62,6 +92,88 @@ pub const APP: App = App {
             effect: Effect::Read,
             needs: DECK,
             handler: &typed(labels::get_label),
+        },
+        Tool {
+            name: "deck_create_board",
+            about: "Create a board. Deck gives it four labels and no stack.",
+            scopes: WRITE,
+            effect: Effect::Create,
+            needs: DECK,
+            handler: &typed(boards::create_board),
+        },
+        Tool {
+            name: "deck_create_stack",
+            about: "Add a stack (list) to a board. Stacks stand from left to right by `order`.",
+            scopes: WRITE,
+            effect: Effect::Create,
+            needs: DECK,
+            handler: &typed(stacks::create_stack),
+        },
+        Tool {
+            name: "deck_update_stack",
+            about: "Rename a stack or move it among the stacks of its board. On a deleted stack it works as an undo, with \
+                    no more than the ids.",
+            scopes: WRITE,
+            effect: Effect::Update,
+            needs: DECK,
+            handler: &typed(stacks::update_stack),
+        },
+        Tool {
+            name: "deck_delete_stack",
+            about: "Delete a stack with all its cards. deck_update_stack brings it back.",
+            scopes: WRITE,
+            effect: Effect::Delete,
+            needs: DECK,
+            handler: &typed(stacks::delete_stack),
+        },
+        Tool {
+            name: "deck_create_card",
+            about: "Add a card to a stack.",
+            scopes: WRITE,
+            effect: Effect::Create,
+            needs: DECK,
+            handler: &typed(cards::create_card),
+        },
+        Tool {
+            name: "deck_update_card",
+            about: "Change some fields of a card. What is left out stays; \"\" empties description, duedate, done, startdate \
+                    or color.",
+            scopes: WRITE,
+            effect: Effect::Update,
+            needs: DECK,
+            handler: &typed(cards::update_card),
+        },
+        Tool {
+            name: "deck_delete_card",
+            about: "Delete a card. To only put it aside, deck_archive_card is the better way.",
+            scopes: WRITE,
+            effect: Effect::Delete,
+            needs: DECK,
+            handler: &typed(cards::delete_card),
+        },
+        Tool {
+            name: "deck_archive_card",
+            about: "Put a card into the archive of its board, where deck_get_archived_stacks finds it.",
+            scopes: WRITE,
+            effect: Effect::Ensure,
+            needs: DECK,
+            handler: &typed(cards::archive_card),
+        },
+        Tool {
+            name: "deck_unarchive_card",
+            about: "Bring an archived card back into its stack.",
+            scopes: WRITE,
+            effect: Effect::Ensure,
+            needs: DECK,
+            handler: &typed(cards::unarchive_card),
+        },
+        Tool {
+            name: "deck_reorder_card",
+            about: "Move a card within its stack or to another stack of the same board. The other cards make room.",
+            scopes: WRITE,
+            effect: Effect::Update,
+            needs: DECK,
+            handler: &typed(reorder::reorder_card),
         },
         Tool {
             name: "deck_create_label",
@@ -136,6 +248,24 @@ pub const APP: App = App {
             handler: &typed(assignments::remove_dependent_card),
         },
         Tool {
+            name: "deck_get_archived_stacks",
+            about: "Read the archived cards of a board, by the stack that each was archived from.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(stacks::get_archived_stacks),
+        },
+        Tool {
+            name: "deck_get_board_overview",
+            about: "See a whole board at a glance: its labels, and all stacks with the titles, dates, labels and users of \
+                    their cards. Of a long board each stack shows its first cards, and its next_cursor goes on in \
+                    deck_get_cards.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(boards::get_board_overview),
+        },
+        Tool {
             name: "deck_move_card_to_board",
             about: "Move a card to a stack of another board. Labels become those of the same title there; one that is missing is made if this account manages that board, else it is lost and named in the answer.",
             scopes: WRITE,
@@ -208,12 +338,86 @@ pub const APP: App = App {
             handler: &typed(attachments::delete_attachment),
         },
     ],
-    resources: &[],
+    resources: &[
+        Resource {
+            uri: "nc://Deck/boards",
+            name: "Deck boards",
+            about: "All boards with labels, shares and users.",
+            mime: JSON,
+            scopes: READ,
+            needs: DECK,
+            read: resources::boards,
+        },
+        Resource {
+            uri: "nc://Deck/boards/{board_id}",
+            name: "Deck board",
+            about: "One board with labels, shares and users.",
+            mime: JSON,
+            scopes: READ,
+            needs: DECK,
+            read: resources::board,
+        },
+        Resource {
+            uri: "nc://Deck/boards/{board_id}/stacks",
+            name: "Deck stacks",
+            about: "The stacks of a board with whole cards, without archived ones.",
+            mime: JSON,
+            scopes: READ,
+            needs: DECK,
+            read: resources::stacks,
+        },
+        Resource {
+            uri: "nc://Deck/boards/{board_id}/stacks/{stack_id}",
+            name: "Deck stack",
+            about: "One stack with whole cards, without archived ones.",
+            mime: JSON,
+            scopes: READ,
+            needs: DECK,
+            read: resources::stack,
+        },
+        Resource {
+            uri: "nc://Deck/boards/{board_id}/stacks/{stack_id}/cards",
+            name: "Deck cards",
+            about: "The whole cards of a stack, without archived ones.",
+            mime: JSON,
+            scopes: READ,
+            needs: DECK,
+            read: resources::cards,
+        },
+        Resource {
+            uri: "nc://Deck/boards/{board_id}/stacks/{stack_id}/cards/{card_id}",
+            name: "Deck card",
+            about: "One whole card.",
+            mime: JSON,
+            scopes: READ,
+            needs: DECK,
+            read: resources::card,
+        },
+        Resource {
+            uri: "nc://Deck/boards/{board_id}/labels",
+            name: "Deck labels",
+            about: "The labels of a board.",
+            mime: JSON,
+            scopes: READ,
+            needs: DECK,
+            read: resources::labels,
+        },
+        Resource {
+            uri: "nc://Deck/boards/{board_id}/labels/{label_id}",
+            name: "Deck label",
+            about: "One label of a board.",
+            mime: JSON,
+            scopes: READ,
+            needs: DECK,
+            read: resources::label,
+        },
+    ],
 };
 
 const DECK: Needs = Needs::App("deck");
 const READ: &[Scope] = &[Scope::DeckRead];
 const WRITE: &[Scope] = &[Scope::DeckWrite];
+const JSON: Option<&str> = Some("application/json");
 const ATTACH: &[Scope] = &[Scope::DeckWrite, Scope::FilesRead];
 const ATTACH_NOTE: &[Scope] = &[Scope::DeckWrite, Scope::FilesRead, Scope::NotesRead];
 const DEPENDENCIES: Needs = Needs::Since("deck", Version { major: 1, minor: 18, micro: 0 });

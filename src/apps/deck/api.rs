@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::{Map, Value, json};
 
-use crate::nextcloud::{Error, Kind, Request, Subject, UrlPath, php_object};
+use crate::nextcloud::{Error, Kind, Request, UrlPath, php_object};
 use crate::tool::{Cx, ToolError};
 
 /// `/index.php/apps/deck/api/v1.0/boards`.
@@ -160,8 +160,8 @@ pub struct ApiStack {
     pub etag: Option<String>,
 }
 
-/// A card. What a route does not tell is `None`: the archived cards have no `assigned_users`, those of a single stack
-/// no `labels`.
+/// A card. `assigned_users` are `None` where the route does not tell them, as that of archived cards; so are `labels` on the
+/// route of a single stack, but there also where an archived card has none.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApiCard {
@@ -252,7 +252,7 @@ pub struct ApiAssignment {
     pub kind: i64,
 }
 
-/// Puts Deck's refusals into words. Deck says 403 "Permission denied" for what is missing as for what is forbidden, and
+/// Puts Deck's refusals into words, for what was asked for or, where something is created, for what it goes into. Deck says 403 "Permission denied" for what is missing as for what is forbidden, and
 /// 500 "Operation not allowed" for its own rules.
 pub trait Told<T> {
     /// Names what the request was about: `card 7`.
@@ -265,7 +265,7 @@ impl<T> Told<T> for Result<T, Error> {
             let subject = subject.into();
             let refusal = match (error.kind, error.detail.as_deref().unwrap_or_default()) {
                 (Kind::Forbidden, "Permission denied") => format!(
-                    "{subject} is not there, or this account may not do that with it; Deck does not say which. \
+                    "{subject} was not found, or this account may not do this with it; Deck does not say which. \
                      deck_get_boards and deck_get_board_overview show what there is."
                 ),
                 (Kind::Forbidden, "Card is deleted") => {
@@ -281,9 +281,9 @@ impl<T> Told<T> for Result<T, Error> {
     }
 }
 
-/// How a deleted stack or card comes back.
+/// How a deleted card comes back.
 pub const RESTORE: &str =
-    "In the browser it can be restored for a while: board menu, Details, Deleted items.";
+    "Until Deck's daily clean-up it can be restored in the browser: the board's details, Deleted items.";
 
 /// Asks Deck and reads JSON.
 pub fn ask<T: DeserializeOwned>(cx: &Cx, request: Request, subject: &str) -> Result<T, ToolError> {
@@ -314,6 +314,16 @@ fn stack_list(cx: &Cx, board: i64, path: UrlPath) -> Result<Vec<ApiStack>, ToolE
         stack.cards.sort_by_key(|card| (card.order, card.id));
     }
     Ok(stacks)
+}
+
+/// One of a board's stacks. Fails with the names of those that there are.
+pub fn stack_of(stacks: Vec<ApiStack>, board: i64, id: i64) -> Result<ApiStack, ToolError> {
+    let known: Vec<String> =
+        stacks.iter().take(20).map(|stack| format!("{} ({:?})", stack.id, stack.title)).collect();
+    stacks.into_iter().find(|stack| stack.id == id).ok_or_else(|| {
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        ToolError::Refused(format!("Stack {id} is not on board {board}. Its stacks: {known}."))
+    })
 }
 
 /// One stack; its cards are without labels. Fails if it belongs to another board: Deck would take any board's number, and
@@ -349,6 +359,19 @@ pub struct CardChange {
     pub done: Option<Option<String>>,
     pub startdate: Option<Option<String>>,
     pub color: Option<Option<String>>,
+}
+
+impl CardChange {
+    /// Whether nothing is to change.
+    pub fn is_empty(&self) -> bool {
+        let texts = [&self.title, &self.description, &self.kind];
+        let times = [&self.duedate, &self.done, &self.startdate, &self.color];
+        texts.iter().all(|text| text.is_none())
+            && times.iter().all(|time| time.is_none())
+            && self.order.is_none()
+            && self.stack_id.is_none()
+            && self.archived.is_none()
+    }
 }
 
 /// Writes a card that was just read, with these changes. Deck replaces the whole card and empties what is left out, so

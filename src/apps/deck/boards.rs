@@ -1,7 +1,12 @@
 //! Boards.
 
+use serde_json::json;
+
 use super::api::{self, ApiBoard};
-use super::records::Board;
+use super::records::{Board, Stack};
+use super::selection::{CardView, Detail, Selection, Status, View};
+use super::stacks::stack_list;
+use super::values::{Color, Title};
 use crate::nextcloud::Request;
 use crate::schema::Count;
 use crate::tool::{Cursor, Cx, Page, Success, ToolError};
@@ -60,4 +65,108 @@ fn trimmed(mut board: Board, acl: bool, users: bool, labels: bool) -> Board {
     board.users = board.users.filter(|_| users);
     board.labels = board.labels.filter(|_| labels);
     board
+}
+
+params! {
+    pub struct GetBoardOverview {
+        board_id: i64,
+        status: Status = Status::Open,
+        /// Title or id.
+        label: Option<String>,
+        /// User id or name.
+        assigned_to: Option<String>,
+        description_preview_length: Count<0, 1000> = 140,
+        cursor: Option<Cursor>,
+    }
+}
+
+params! {
+    pub struct CreateBoard {
+        title: Title<100>,
+        /// Hexadecimal, e.g. 31CC7C.
+        color: Color,
+    }
+}
+
+record! {
+    pub struct Overview {
+        board_id: i64,
+        title: String,
+        archived: bool,
+        labels: Vec<String>,
+        stacks: Vec<OverviewStack>,
+        total_cards: i64,
+        next_cursor: Option<Cursor>,
+        url: Option<String>,
+    }
+}
+
+record! {
+    pub struct OverviewStack {
+        id: i64,
+        title: String,
+        order: i64,
+        /// Cards that match, also those that are not shown.
+        card_count: i64,
+        cards: Vec<CardView>,
+        /// For deck_get_cards with this stack and the same filters, where not all its cards are shown.
+        next_cursor: Option<Cursor>,
+    }
+}
+
+impl From<Stack> for OverviewStack {
+    fn from(stack: Stack) -> OverviewStack {
+        OverviewStack {
+            id: stack.id,
+            title: stack.title,
+            order: stack.order,
+            card_count: stack.card_count,
+            cards: stack.cards.unwrap_or_default(),
+            next_cursor: stack.next_cursor,
+        }
+    }
+}
+
+record! {
+    pub struct CreatedBoard {
+        id: i64,
+        title: String,
+        color: String,
+        url: Option<String>,
+    }
+}
+
+pub fn get_board_overview(cx: &Cx, p: GetBoardOverview) -> Result<Success<Overview>, ToolError> {
+    let selection =
+        Selection { status: p.status, label: p.label.as_deref(), assigned_to: p.assigned_to.as_deref() };
+    let view = View {
+        detail: Detail::Summary,
+        description_chars_max: None,
+        preview_chars: p.description_preview_length.get(),
+    };
+    let board = api::board(cx, p.board_id)?;
+    let stacks = selection.stacks(cx, p.board_id)?;
+    let list = stack_list(cx, p.board_id, stacks, p.cursor, Some(&view))?;
+    Ok(Success(Overview {
+        board_id: board.id,
+        title: board.title,
+        archived: board.archived,
+        labels: board.labels.into_iter().map(|label| label.title).collect(),
+        stacks: list.stacks.into_iter().map(OverviewStack::from).collect(),
+        total_cards: list.total_cards,
+        next_cursor: list.next_cursor,
+        url: api::board_link(cx, board.id),
+    }))
+}
+
+pub fn create_board(cx: &Cx, p: CreateBoard) -> Result<Success<CreatedBoard>, ToolError> {
+    let body = json!({"title": p.title.into_string(), "color": p.color.into_string()});
+    let request = Request::new("POST", api::boards_path()).json(&body);
+    let board: ApiBoard = api::ask(cx, request, "the new board")?;
+    Ok(Success(CreatedBoard {
+        url: api::board_link(cx, board.id),
+        id: board.id,
+        title: board.title,
+        color: board.color,
+    }))
 }

@@ -366,7 +366,7 @@ fn post_all(cx: &Cx, card: i64, texts: &[String], parent: Option<i64>) -> Result
 fn post(cx: &Cx, card: i64, text: &str, parent: Option<i64>) -> Result<ApiComment, ToolError> {
     let body = json!({"message": text, "parentId": parent.unwrap_or(0)});
     let request = Request::new("POST", comments_path(card)).json(&body);
-    cx.nc.ocs(request).told(format!("the new comment on card {card}"))
+    cx.nc.ocs(request).told(format!("card {card}"))
 }
 
 fn broken_off(posted: &[ApiComment], texts: &[String], error: &ToolError) -> ToolError {

@@ -185,7 +185,10 @@ fn label(cx: &Cx, board: i64, id: i64) -> Result<ApiLabel, ToolError> {
 /// `POST …/boards/{board}/labels`. Deck refuses a title that the board has already.
 pub fn create(cx: &Cx, board: i64, title: &str, color: &str) -> Result<ApiLabel, ToolError> {
     let request = Request::new("POST", labels_path(board)).json(&json!({"title": title, "color": color}));
-    ask(cx, request, &format!("label {title:?} of board {board}"))
+    match cx.nc.json(request) {
+        Err(error) if error.kind == Kind::Forbidden => Err(error).told(format!("board {board}")),
+        other => other.told(format!("label {title:?} of board {board}")),
+    }
 }
 
 /// `PUT …/cards/{card}/assignLabel`. A second call makes a second assignment.
@@ -222,6 +225,7 @@ pub fn done(cx: &Cx, board: i64, card: &ApiCard, message: String) -> CardDone {
         card_id: card.id,
         stack_id: card.stack_id,
         board_id: board,
+        order: None,
         labels: Some(titles),
         url: card_link(cx, board, card.id),
     }

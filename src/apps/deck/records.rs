@@ -1,9 +1,12 @@
 //! What Deck's tools show.
 
-use super::api::{ApiAcl, ApiAssignment, ApiBoard, ApiCard, ApiLabel, ApiUser, board_link, card_link};
+use super::api::{
+    ApiAcl, ApiAssignment, ApiBoard, ApiCard, ApiLabel, ApiStack, ApiUser, board_link, card_link,
+};
+use super::selection::CardView;
 use crate::record;
 use crate::schema::Object;
-use crate::tool::Cx;
+use crate::tool::{Cursor, Cx};
 
 record! {
     /// A user, a group or a team.
@@ -96,7 +99,8 @@ record! {
         color: Option<String>,
         last_modified as "lastModified": i64,
         created_at as "createdAt": i64,
-        labels: Option<Vec<Label>>,
+        labels: Vec<Label>,
+        /// Absent for archived cards in lists, where Deck does not tell.
         assigned_users as "assignedUsers": Option<Vec<Assignment>>,
         dependent_cards as "dependentCards": Option<Vec<i64>>,
         attachment_count as "attachmentCount": Option<i64>,
@@ -121,7 +125,7 @@ record! {
         startdate: Option<String>,
         done: Option<String>,
         color: Option<String>,
-        labels: Option<Vec<String>>,
+        labels: Vec<String>,
         assigned_users as "assignedUsers": Option<Vec<String>>,
         attachment_count as "attachmentCount": Option<i64>,
         comments_unread as "commentsUnread": Option<i64>,
@@ -133,6 +137,34 @@ record! {
 }
 
 record! {
+    pub struct Stack {
+        id: i64,
+        title: String,
+        board_id as "boardId": i64,
+        order: i64,
+        deleted_at as "deletedAt": i64,
+        last_modified as "lastModified": i64,
+        /// Cards that match, also those that are not shown.
+        card_count: i64,
+        cards: Option<Vec<CardView>>,
+        /// For deck_get_cards with this stack and the same filters, where not all its cards are shown.
+        next_cursor: Option<Cursor>,
+        etag as "ETag": Option<String>,
+        url: Option<String>,
+    }
+}
+
+record! {
+    /// What a write to a stack gives back.
+    pub struct StackDone {
+        status_code: i64,
+        message: String,
+        stack_id: i64,
+        board_id: i64,
+    }
+}
+
+record! {
     /// What a write to a card gives back.
     pub struct CardDone {
         status_code: i64,
@@ -140,6 +172,7 @@ record! {
         card_id: i64,
         stack_id: i64,
         board_id: i64,
+        order: Option<i64>,
         labels: Option<Vec<String>>,
         url: Option<String>,
     }
@@ -217,6 +250,25 @@ impl Board {
     }
 }
 
+impl Stack {
+    /// A stack with the number of its cards, as yet without them.
+    pub fn new(cx: &Cx, stack: ApiStack, card_count: usize) -> Stack {
+        Stack {
+            url: board_link(cx, stack.board_id),
+            id: stack.id,
+            title: stack.title,
+            board_id: stack.board_id,
+            order: stack.order,
+            deleted_at: stack.deleted_at,
+            last_modified: stack.last_modified,
+            card_count: card_count as i64,
+            cards: None,
+            next_cursor: None,
+            etag: stack.etag,
+        }
+    }
+}
+
 impl Card {
     /// All that is known of a card, with at most `description_chars_max` characters of its description.
     pub fn new(cx: &Cx, board: i64, card: ApiCard, description_chars_max: Option<usize>) -> Card {
@@ -241,7 +293,7 @@ impl Card {
             color: card.color.flatten(),
             last_modified: card.last_modified,
             created_at: card.created_at,
-            labels: card.labels.map(|labels| labels.into_iter().map(Label::from).collect()),
+            labels: card.labels.unwrap_or_default().into_iter().map(Label::from).collect(),
             assigned_users: card.assigned_users.map(|all| all.into_iter().map(Assignment::from).collect()),
             dependent_cards: card.dependent_cards,
             attachment_count: card.attachment_count,
@@ -269,7 +321,7 @@ impl CardSummary {
             startdate: card.startdate.flatten(),
             done: card.done,
             color: card.color.flatten(),
-            labels: card.labels.map(|labels| labels.into_iter().map(|label| label.title).collect()),
+            labels: card.labels.unwrap_or_default().into_iter().map(|label| label.title).collect(),
             assigned_users: card
                 .assigned_users
                 .map(|all| all.into_iter().map(|assigned| assigned.participant.uid).collect()),

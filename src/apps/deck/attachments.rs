@@ -298,8 +298,11 @@ fn path_of_note(cx: &Cx, note: i64) -> Result<String, ToolError> {
         UrlPath::app("notes").raw("/api/v1/notes").segment(&note.to_string()).query("exclude", "content");
     let turn = cx.nc.serialize("notes")?;
     let found: ApiNote = match cx.nc.json(Request::new("GET", route)) {
-        Err(error) if matches!(error.kind, Kind::NotNextcloud | Kind::MethodNotAllowed) => {
-            return Err(ToolError::Refused("The Notes app is not installed on this Nextcloud.".into()));
+        // The app itself says which exception it was.
+        Err(error) if error.detail.is_none() && !cx.nc.capabilities()?.has_app("notes") => {
+            return Err(ToolError::Refused(
+                "This Nextcloud does not have the app `notes`, or it is not enabled for this user.".into(),
+            ));
         }
         other => other.of(subject.as_str())?,
     };

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::api::{Told, ocs_path};
 use super::records::cut;
-use crate::nextcloud::{Error, Kind, OC, Request, Subject, UrlPath, xml};
+use crate::nextcloud::{Error, Kind, OC, Request, UrlPath, xml};
 use crate::schema::Count;
 use crate::tool::{Cursor, Cx, Page, Success, ToolError};
 use crate::{choice, params, record};
@@ -276,20 +276,21 @@ pub fn update_card_comment(cx: &Cx, p: UpdateComment) -> Result<Success<Posted>,
     check_length(text)?;
     let request = Request::new("PUT", comment_path(p.card_id, p.comment_id)).json(&json!({"message": text}));
     let saved = match cx.nc.ocs::<ApiComment>(request) {
-        Err(error) if is_blind_refusal(&error) => {
-            edit_by_dav(cx, p.card_id, p.comment_id, text)?.ok_or(error)
-        }
-        // Deck lets the exception about the missing comment through.
+        Err(error) if is_blind_refusal(&error) => edit_by_dav(cx, p.card_id, p.comment_id, text, error)?,
+        other => other,
+    };
+    let subject = subject(p.card_id, p.comment_id);
+    let saved = match saved {
+        // Nextcloud lets the exception about the missing comment through.
         Err(error) if error.kind == Kind::Server => {
             return Err(ToolError::Refused(format!(
                 "{} An answer to a comment that was deleted cannot be changed: if this is one, delete it and post it \
                  anew.",
-                error.about(subject(p.card_id, p.comment_id))
+                error.about(subject)
             )));
         }
-        other => other,
+        other => other.told(subject)?,
     };
-    let saved = saved.told(subject(p.card_id, p.comment_id))?;
     Ok(Success(Posted { comment: saved.whole(None), parts: None, part_count: 1, url: link(cx, p.card_id) }))
 }
 
@@ -392,16 +393,24 @@ fn is_blind_refusal(error: &Error) -> bool {
 }
 
 /// Changes a comment at `/remote.php/dav/comments/deckCard/{card}/{comment}`, which knows the same rules without that
-/// fault. `None` if the comment is not there either.
-fn edit_by_dav(cx: &Cx, card: i64, id: i64, text: &str) -> Result<Option<ApiComment>, ToolError> {
+/// fault. Gives `refusal` back if the comment is not there either.
+fn edit_by_dav(
+    cx: &Cx,
+    card: i64,
+    id: i64,
+    text: &str,
+    refusal: Error,
+) -> Result<Result<ApiComment, Error>, ToolError> {
     let path = UrlPath::dav().raw("/comments/deckCard").segments([card.to_string(), id.to_string()]);
     let body = xml::proppatch(&[((OC, "message"), text)], &[]);
     match cx.nc.multistatus(Request::new("PROPPATCH", path).xml(body)) {
-        Err(error) if error.kind == Kind::NotFound => return Ok(None),
-        other => other.of(subject(card, id))?,
-    };
+        Err(error) if error.kind == Kind::NotFound => return Ok(Err(refusal)),
+        Err(error) => return Ok(Err(error)),
+        Ok(_) => {}
+    }
     // The answer is 207 whether the property was taken or not.
-    Ok(all(cx, card)?.into_iter().find(|comment| comment.id == id && comment.message == text))
+    let saved = all(cx, card)?.into_iter().find(|comment| comment.id == id && comment.message == text);
+    Ok(saved.ok_or(refusal))
 }
 
 /// The message as Nextcloud keeps it: without the white space of PHP's `trim` at both ends.

@@ -4,15 +4,21 @@
 //! where it is there.
 
 mod api;
+mod assignments;
+mod attachments;
 mod boards;
 mod cards;
+mod comments;
+mod labels;
 mod records;
 mod reorder;
 mod resources;
 mod selection;
 mod stacks;
+mod transfer;
 mod values;
 
+use crate::nextcloud::Version;
 use crate::tool::{App, Effect, Needs, Resource, Scope, Tool, typed};
 
 pub const APP: App = App {
@@ -55,14 +61,6 @@ pub const APP: App = App {
             handler: &typed(stacks::get_stack),
         },
         Tool {
-            name: "deck_get_archived_stacks",
-            about: "Read the archived cards of a board, by the stack that each was archived from.",
-            scopes: READ,
-            effect: Effect::Read,
-            needs: DECK,
-            handler: &typed(stacks::get_archived_stacks),
-        },
-        Tool {
             name: "deck_get_cards",
             about: "List the cards of one stack from top to bottom, in pages; only open ones unless `status` says \
                     otherwise.",
@@ -72,22 +70,28 @@ pub const APP: App = App {
             handler: &typed(stacks::get_cards),
         },
         Tool {
-            name: "deck_get_board_overview",
-            about: "See a whole board at a glance: its labels, and all stacks with the titles, dates, labels and users of \
-                    their cards. Of a long board each stack shows its first cards, and its next_cursor goes on in \
-                    deck_get_cards.",
-            scopes: READ,
-            effect: Effect::Read,
-            needs: DECK,
-            handler: &typed(boards::get_board_overview),
-        },
-        Tool {
             name: "deck_get_card",
             about: "Read one card with its whole description, labels, assigned users and dates.",
             scopes: READ,
             effect: Effect::Read,
             needs: DECK,
             handler: &typed(cards::get_card),
+        },
+        Tool {
+            name: "deck_get_labels",
+            about: "List the labels of a board with their colours.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(labels::get_labels),
+        },
+        Tool {
+            name: "deck_get_label",
+            about: "Read title and colour of one label.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(labels::get_label),
         },
         Tool {
             name: "deck_create_board",
@@ -171,6 +175,168 @@ pub const APP: App = App {
             needs: DECK,
             handler: &typed(reorder::reorder_card),
         },
+        Tool {
+            name: "deck_create_label",
+            about: "Add a label to a board. The title must be new there.",
+            scopes: WRITE,
+            effect: Effect::Create,
+            needs: DECK,
+            handler: &typed(labels::create_label),
+        },
+        Tool {
+            name: "deck_update_label",
+            about: "Rename or recolour a label, on the board and on all its cards. What is left out stays.",
+            scopes: WRITE,
+            effect: Effect::Update,
+            needs: DECK,
+            handler: &typed(labels::update_label),
+        },
+        Tool {
+            name: "deck_delete_label",
+            about: "Delete a label for good, from the board and from all its cards.",
+            scopes: WRITE,
+            effect: Effect::Delete,
+            needs: DECK,
+            handler: &typed(labels::delete_label),
+        },
+        Tool {
+            name: "deck_assign_label_to_card",
+            about: "Put a label of its board on a card. Nothing changes if the card carries it already.",
+            scopes: WRITE,
+            effect: Effect::Ensure,
+            needs: DECK,
+            handler: &typed(labels::assign_label_to_card),
+        },
+        Tool {
+            name: "deck_remove_label_from_card",
+            about: "Take a label off a card. The board keeps it.",
+            scopes: WRITE,
+            effect: Effect::Delete,
+            needs: DECK,
+            handler: &typed(labels::remove_label_from_card),
+        },
+        Tool {
+            name: "deck_assign_user_to_card",
+            about: "Assign a card to a user or group with access to its board, who is notified. Nothing changes if it is so already.",
+            scopes: WRITE,
+            effect: Effect::Ensure,
+            needs: DECK,
+            handler: &typed(assignments::assign_user_to_card),
+        },
+        Tool {
+            name: "deck_unassign_user_from_card",
+            about: "End the assignment of a card to a user or group.",
+            scopes: WRITE,
+            effect: Effect::Delete,
+            needs: DECK,
+            handler: &typed(assignments::unassign_user_from_card),
+        },
+        Tool {
+            name: "deck_assign_dependent_card",
+            about: "Note that a card depends on another one. Nothing changes if it is so already.",
+            scopes: WRITE,
+            effect: Effect::Ensure,
+            needs: DEPENDENCIES,
+            handler: &typed(assignments::assign_dependent_card),
+        },
+        Tool {
+            name: "deck_remove_dependent_card",
+            about: "Note that a card no longer depends on another one.",
+            scopes: WRITE,
+            effect: Effect::Delete,
+            needs: DEPENDENCIES,
+            handler: &typed(assignments::remove_dependent_card),
+        },
+        Tool {
+            name: "deck_get_archived_stacks",
+            about: "Read the archived cards of a board, by the stack that each was archived from.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(stacks::get_archived_stacks),
+        },
+        Tool {
+            name: "deck_get_board_overview",
+            about: "See a whole board at a glance: its labels, and all stacks with the titles, dates, labels and users of \
+                    their cards. Of a long board each stack shows its first cards, and its next_cursor goes on in \
+                    deck_get_cards.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(boards::get_board_overview),
+        },
+        Tool {
+            name: "deck_move_card_to_board",
+            about: "Move a card to a stack of another board. Labels become those of the same title there; one that is missing is made if this account manages that board, else it is lost and named in the answer.",
+            scopes: WRITE,
+            effect: Effect::Update,
+            needs: DECK,
+            handler: &typed(transfer::move_card_to_board),
+        },
+        Tool {
+            name: "deck_get_card_comments",
+            about: "List the comments on a card, newest first, shortened. `detail` \"full\" gives them whole, with mentions and what they answer.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(comments::get_card_comments),
+        },
+        Tool {
+            name: "deck_create_card_comment",
+            about: "Comment on a card, or answer a comment.",
+            scopes: WRITE,
+            effect: Effect::Create,
+            needs: DECK,
+            handler: &typed(comments::create_card_comment),
+        },
+        Tool {
+            name: "deck_update_card_comment",
+            about: "Replace the text of a comment that this account wrote.",
+            scopes: WRITE,
+            effect: Effect::Update,
+            needs: DECK,
+            handler: &typed(comments::update_card_comment),
+        },
+        Tool {
+            name: "deck_delete_card_comment",
+            about: "Delete a comment that this account wrote, for good. Answers to it stay.",
+            scopes: WRITE,
+            effect: Effect::Delete,
+            needs: DECK,
+            handler: &typed(comments::delete_card_comment),
+        },
+        Tool {
+            name: "deck_attach_file",
+            about: "Link a file or folder of Nextcloud to a card. Who sees the card can read it then; nothing is copied.",
+            scopes: ATTACH,
+            effect: Effect::Ensure,
+            needs: DECK,
+            handler: &typed(attachments::attach_file),
+        },
+        Tool {
+            name: "deck_attach_note",
+            about: "Link the file of a note to a card. Who sees the card can read it then; nothing is copied.",
+            scopes: ATTACH_NOTE,
+            effect: Effect::Ensure,
+            needs: DECK,
+            handler: &typed(attachments::attach_note),
+        },
+        Tool {
+            name: "deck_list_attachments",
+            about: "List what is attached to a card: files that Deck keeps and files that are linked.",
+            scopes: READ,
+            effect: Effect::Read,
+            needs: DECK,
+            handler: &typed(attachments::list_attachments),
+        },
+        Tool {
+            name: "deck_delete_attachment",
+            about: "Delete a file that Deck keeps, or the link to a file. A linked file itself stays.",
+            scopes: WRITE,
+            effect: Effect::Delete,
+            needs: DECK,
+            handler: &typed(attachments::delete_attachment),
+        },
     ],
     resources: &[
         Resource {
@@ -252,3 +418,6 @@ const DECK: Needs = Needs::App("deck");
 const READ: &[Scope] = &[Scope::DeckRead];
 const WRITE: &[Scope] = &[Scope::DeckWrite];
 const JSON: Option<&str> = Some("application/json");
+const ATTACH: &[Scope] = &[Scope::DeckWrite, Scope::FilesRead];
+const ATTACH_NOTE: &[Scope] = &[Scope::DeckWrite, Scope::FilesRead, Scope::NotesRead];
+const DEPENDENCIES: Needs = Needs::Since("deck", Version { major: 1, minor: 18, micro: 0 });

@@ -451,7 +451,7 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
 }
 
 /// A list that may be null. PHP writes one whose numbers have gaps as an object.
-fn known_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+pub fn known_list<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: DeserializeOwned,

@@ -335,7 +335,7 @@ impl CardSummary {
 }
 
 /// At most `chars_max` characters of a text, and whether some are missing; then `…` follows.
-fn cut(text: &str, chars_max: usize) -> (String, bool) {
+pub fn cut(text: &str, chars_max: usize) -> (String, bool) {
     match text.char_indices().nth(chars_max) {
         Some((end, _)) => (format!("{}…", &text[..end]), true),
         None => (text.to_owned(), false),

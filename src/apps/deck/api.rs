@@ -280,10 +280,12 @@ impl<T> Told<T> for Result<T, Error> {
 
     fn told_of_known(self, subject: impl Into<String>) -> Result<T, ToolError> {
         match self {
-            Err(mut error) if error.kind == Kind::Forbidden && error.detail.as_deref() == Some(DENIED) => {
-                // The reason is ours, not Nextcloud's.
-                error.status = None;
-                Err(error.about(subject).because("this account may read it, but not change it so").into())
+            Err(error) if error.kind == Kind::Forbidden && error.detail.as_deref() == Some(DENIED) => {
+                Err(ToolError::Refused(format!(
+                    "{} was refused: this account may read it, but has not the right to this. The owner of the board \
+                     can give it.",
+                    subject.into()
+                )))
             }
             other => other.told(subject),
         }

@@ -130,8 +130,7 @@ record! {
 }
 
 pub fn get_stacks(cx: &Cx, p: GetStacks) -> Result<Success<StackList>, ToolError> {
-    let selection =
-        Selection { status: p.status, label: p.label.as_deref(), assigned_to: p.assigned_to.as_deref() };
+    let selection = Selection::new(p.status, &p.label, &p.assigned_to);
     let view = View {
         detail: p.detail,
         description_chars_max: p.description_max_length,
@@ -142,11 +141,7 @@ pub fn get_stacks(cx: &Cx, p: GetStacks) -> Result<Success<StackList>, ToolError
 }
 
 pub fn get_archived_stacks(cx: &Cx, p: GetArchivedStacks) -> Result<Success<StackList>, ToolError> {
-    let selection = Selection {
-        status: Status::Archived,
-        label: p.label.as_deref(),
-        assigned_to: p.assigned_to.as_deref(),
-    };
+    let selection = Selection::new(Status::Archived, &p.label, &p.assigned_to);
     let view = View {
         detail: p.detail,
         description_chars_max: p.description_max_length,
@@ -209,8 +204,7 @@ fn fair_shares(stacks: Vec<Vec<CardView>>, room: usize) -> Vec<Vec<CardView>> {
 }
 
 pub fn get_stack(cx: &Cx, p: GetStack) -> Result<Stack, ToolError> {
-    let selection =
-        Selection { status: p.status, label: p.label.as_deref(), assigned_to: p.assigned_to.as_deref() };
+    let selection = Selection::new(p.status, &p.label, &p.assigned_to);
     let view = View {
         detail: p.detail,
         description_chars_max: p.description_max_length,
@@ -229,8 +223,7 @@ pub fn get_stack(cx: &Cx, p: GetStack) -> Result<Stack, ToolError> {
 }
 
 pub fn get_cards(cx: &Cx, p: GetCards) -> Result<Success<CardList>, ToolError> {
-    let selection =
-        Selection { status: p.status, label: p.label.as_deref(), assigned_to: p.assigned_to.as_deref() };
+    let selection = Selection::new(p.status, &p.label, &p.assigned_to);
     let view = View {
         detail: p.detail,
         description_chars_max: p.description_max_length,

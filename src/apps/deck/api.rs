@@ -252,38 +252,56 @@ pub struct ApiAssignment {
     pub kind: i64,
 }
 
-/// Puts Deck's refusals into words, for what was asked for or, where something is created, for what it goes into. Deck says 403 "Permission denied" for what is missing as for what is forbidden, and
+/// Puts Deck's refusals into words. Deck says 403 "Permission denied" for what is missing as for what is forbidden, and
 /// 500 "Operation not allowed" for its own rules.
 pub trait Told<T> {
-    /// Names what the request was about: `card 7`.
+    /// Names what the request was about: `card 7`; where something is created, what it goes into.
     fn told(self, subject: impl Into<String>) -> Result<T, ToolError>;
+
+    /// The same for a write to what was just read, so that "Permission denied" can only be about rights.
+    fn told_of_known(self, subject: impl Into<String>) -> Result<T, ToolError>;
 }
 
 impl<T> Told<T> for Result<T, Error> {
     fn told(self, subject: impl Into<String>) -> Result<T, ToolError> {
-        self.map_err(|error| {
-            let subject = subject.into();
-            let refusal = match (error.kind, error.detail.as_deref().unwrap_or_default()) {
-                (Kind::Forbidden, "Permission denied") => format!(
-                    "{subject} was not found, or this account may not do this with it; Deck does not say which. \
-                     deck_get_boards and deck_get_board_overview show what there is."
-                ),
-                (Kind::Forbidden, "Card is deleted") => {
-                    format!("{subject} was deleted. {RESTORE}")
-                }
-                (Kind::Server, detail) if detail.starts_with("Operation not allowed") => {
-                    format!("{subject}: Deck refused, nothing was changed. Deck said: \"{detail}\".")
-                }
-                _ => return error.about(subject).into(),
-            };
-            ToolError::Refused(refusal)
+        self.map_err(|error| match (error.kind, error.detail.as_deref().unwrap_or_default()) {
+            (Kind::Forbidden, "Permission denied") => missing(
+                subject,
+                "it does not exist, or this account may not do this with it; Deck does not say which",
+            ),
+            (Kind::Forbidden, "Card is deleted") => missing(subject, &format!("it was deleted. {RESTORE}")),
+            (Kind::Server, detail) if detail.starts_with("Operation not allowed") => {
+                let subject = subject.into();
+                ToolError::Refused(format!("{subject}: Deck refused and changed nothing: \"{detail}\""))
+            }
+            _ => error.about(subject).into(),
         })
+    }
+
+    fn told_of_known(self, subject: impl Into<String>) -> Result<T, ToolError> {
+        match self {
+            Err(error) if error.kind == Kind::Forbidden && error.detail.as_deref() == Some(DENIED) => {
+                Err(ToolError::Refused(format!(
+                    "{} was refused: this account may read it, but has not the right to this. The owner of the board \
+                     can give it.",
+                    subject.into()
+                )))
+            }
+            other => other.told(subject),
+        }
     }
 }
 
+const DENIED: &str = "Permission denied";
+
 /// How a deleted card comes back.
 pub const RESTORE: &str =
-    "Until Deck's daily clean-up it can be restored in the browser: the board's details, Deleted items.";
+    "Until Deck's daily clean-up it can be restored in the browser: the board's details, Deleted items";
+
+/// That something is not there, as far as this account sees.
+pub fn missing(subject: impl Into<String>, why: &str) -> ToolError {
+    Error::new(Kind::NotFound, "an id of Deck").about(subject).because(why).into()
+}
 
 /// Asks Deck and reads JSON.
 pub fn ask<T: DeserializeOwned>(cx: &Cx, request: Request, subject: &str) -> Result<T, ToolError> {
@@ -320,10 +338,11 @@ fn stack_list(cx: &Cx, board: i64, path: UrlPath) -> Result<Vec<ApiStack>, ToolE
 pub fn stack_of(stacks: Vec<ApiStack>, board: i64, id: i64) -> Result<ApiStack, ToolError> {
     let known: Vec<String> =
         stacks.iter().take(20).map(|stack| format!("{} ({:?})", stack.id, stack.title)).collect();
-    stacks.into_iter().find(|stack| stack.id == id).ok_or_else(|| {
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        ToolError::Refused(format!("Stack {id} is not on board {board}. Its stacks: {known}."))
-    })
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    stacks
+        .into_iter()
+        .find(|stack| stack.id == id)
+        .ok_or_else(|| missing(format!("stack {id} of board {board}"), &format!("its stacks are {known}")))
 }
 
 /// One stack; its cards are without labels. Fails if it belongs to another board: Deck would take any board's number, and
@@ -379,7 +398,7 @@ impl CardChange {
 pub fn put_card(cx: &Cx, board: i64, card: &ApiCard, change: CardChange) -> Result<ApiCard, ToolError> {
     let path = card_path(board, change.stack_id.unwrap_or(card.stack_id), card.id);
     let body = merged(card, change);
-    ask(cx, Request::new("PUT", path).json(&body), &format!("card {}", card.id))
+    cx.nc.json(Request::new("PUT", path).json(&body)).told_of_known(format!("card {}", card.id))
 }
 
 fn merged(card: &ApiCard, change: CardChange) -> Value {

@@ -137,8 +137,7 @@ record! {
 }
 
 pub fn get_board_overview(cx: &Cx, p: GetBoardOverview) -> Result<Success<Overview>, ToolError> {
-    let selection =
-        Selection { status: p.status, label: p.label.as_deref(), assigned_to: p.assigned_to.as_deref() };
+    let selection = Selection::new(p.status, &p.label, &p.assigned_to);
     let view = View {
         detail: Detail::Summary,
         description_chars_max: None,

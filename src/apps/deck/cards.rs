@@ -158,7 +158,7 @@ pub fn delete_card(cx: &Cx, p: CardRef) -> Result<Success<CardDone>, ToolError> 
     let request = Request::new("DELETE", api::card_path(p.board_id, p.stack_id, p.card_id));
     let card: ApiCard = api::ask(cx, request, &format!("card {}", p.card_id))?;
     let mut deleted = done(cx, p.board_id, &card, "deleted");
-    deleted.0.message = format!("Card {} ({:?}) deleted. {}", card.id, card.title, api::RESTORE);
+    deleted.0.message = format!("Card {} ({:?}) deleted. {}.", card.id, card.title, api::RESTORE);
     deleted.0.url = None;
     Ok(deleted)
 }

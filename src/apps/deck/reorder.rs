@@ -6,7 +6,7 @@
 
 use serde_json::json;
 
-use super::api::{self, ApiCard, ApiStack, CardChange};
+use super::api::{self, ApiCard, ApiStack, CardChange, Told};
 use super::cards::done;
 use super::records::CardDone;
 use crate::nextcloud::Request;
@@ -84,7 +84,7 @@ fn placed(cx: &Cx, p: &ReorderCard, order: i64) -> Result<ApiCard, ToolError> {
 fn ask_to_reorder(cx: &Cx, p: &ReorderCard, order: i64) -> Result<Vec<ApiCard>, ToolError> {
     let path = api::card_path(p.board_id, p.target_stack_id, p.card_id).raw("/reorder");
     let body = json!({"order": order, "stackId": p.target_stack_id});
-    api::ask(cx, Request::new("PUT", path).json(&body), &format!("card {}", p.card_id))
+    cx.nc.json(Request::new("PUT", path).json(&body)).told_of_known(format!("card {}", p.card_id))
 }
 
 fn write_order(cx: &Cx, p: &ReorderCard, card: &ApiCard, order: i64) -> Result<ApiCard, ToolError> {

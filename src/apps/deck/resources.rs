@@ -58,7 +58,8 @@ pub fn labels(cx: &Cx, variables: &Variables) -> Result<ResourceBody, ToolError>
 pub fn label(cx: &Cx, variables: &Variables) -> Result<ResourceBody, ToolError> {
     let (board, id) = (variables.number("board_id")?, variables.number("label_id")?);
     let label = api::board(cx, board)?.labels.into_iter().find(|label| label.id == id);
-    let label = label.ok_or_else(|| ToolError::Refused(format!("Label {id} is not on board {board}.")))?;
+    let label =
+        label.ok_or_else(|| api::missing(format!("label {id}"), &format!("it is not on board {board}")))?;
     Ok(ResourceBody::json(Label::from(label)))
 }
 

@@ -19,14 +19,20 @@ const ARCHIVED_LOOKUPS_MAX: usize = 40;
 
 /// Which cards are meant.
 pub struct Selection<'a> {
-    pub status: Status,
-    /// Title or id of a label.
-    pub label: Option<&'a str>,
-    /// User id or display name; also of a group.
-    pub assigned_to: Option<&'a str>,
+    status: Status,
+    label: Option<&'a str>,
+    assigned_to: Option<&'a str>,
 }
 
-impl Selection<'_> {
+impl<'a> Selection<'a> {
+    /// `label` is the title or id of a label, `assigned_to` the id or display name of a user or group; blank is none.
+    pub fn new(status: Status, label: &'a Option<String>, assigned_to: &'a Option<String>) -> Selection<'a> {
+        fn wanted(text: &Option<String>) -> Option<&str> {
+            text.as_deref().map(str::trim).filter(|text| !text.is_empty())
+        }
+        Selection { status, label: wanted(label), assigned_to: wanted(assigned_to) }
+    }
+
     /// The stacks of a board in their order, each with the cards that are meant in theirs. Fails if the assigned users of
     /// more than 40 archived cards would have to be looked up.
     pub fn stacks(&self, cx: &Cx, board: i64) -> Result<Vec<ApiStack>, ToolError> {
@@ -75,7 +81,7 @@ fn is_assigned(card: &ApiCard, name: &str) -> bool {
 }
 
 fn same(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.trim().to_lowercase()
+    a.trim().to_lowercase() == b.to_lowercase()
 }
 
 /// Both lists name all stacks of the board.

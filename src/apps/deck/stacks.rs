@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::api::{self, ApiCard, ApiStack};
+use super::api::{self, ApiCard, ApiStack, Told};
 use super::records::{Stack, StackDone};
 use super::selection::{CardView, Detail, Selection, Status, View};
 use super::values::Title;
@@ -130,8 +130,7 @@ record! {
 }
 
 pub fn get_stacks(cx: &Cx, p: GetStacks) -> Result<Success<StackList>, ToolError> {
-    let selection =
-        Selection { status: p.status, label: p.label.as_deref(), assigned_to: p.assigned_to.as_deref() };
+    let selection = Selection::new(p.status, &p.label, &p.assigned_to);
     let view = View {
         detail: p.detail,
         description_chars_max: p.description_max_length,
@@ -142,11 +141,7 @@ pub fn get_stacks(cx: &Cx, p: GetStacks) -> Result<Success<StackList>, ToolError
 }
 
 pub fn get_archived_stacks(cx: &Cx, p: GetArchivedStacks) -> Result<Success<StackList>, ToolError> {
-    let selection = Selection {
-        status: Status::Archived,
-        label: p.label.as_deref(),
-        assigned_to: p.assigned_to.as_deref(),
-    };
+    let selection = Selection::new(Status::Archived, &p.label, &p.assigned_to);
     let view = View {
         detail: p.detail,
         description_chars_max: p.description_max_length,
@@ -209,8 +204,7 @@ fn fair_shares(stacks: Vec<Vec<CardView>>, room: usize) -> Vec<Vec<CardView>> {
 }
 
 pub fn get_stack(cx: &Cx, p: GetStack) -> Result<Stack, ToolError> {
-    let selection =
-        Selection { status: p.status, label: p.label.as_deref(), assigned_to: p.assigned_to.as_deref() };
+    let selection = Selection::new(p.status, &p.label, &p.assigned_to);
     let view = View {
         detail: p.detail,
         description_chars_max: p.description_max_length,
@@ -229,8 +223,7 @@ pub fn get_stack(cx: &Cx, p: GetStack) -> Result<Stack, ToolError> {
 }
 
 pub fn get_cards(cx: &Cx, p: GetCards) -> Result<Success<CardList>, ToolError> {
-    let selection =
-        Selection { status: p.status, label: p.label.as_deref(), assigned_to: p.assigned_to.as_deref() };
+    let selection = Selection::new(p.status, &p.label, &p.assigned_to);
     let view = View {
         detail: p.detail,
         description_chars_max: p.description_max_length,
@@ -263,7 +256,7 @@ pub fn update_stack(cx: &Cx, p: UpdateStack) -> Result<Success<StackDone>, ToolE
     let title = p.title.map_or(stack.title, Title::into_string);
     let body = json!({"title": title, "order": p.order.unwrap_or(stack.order)});
     let request = Request::new("PUT", api::stack_path(p.board_id, p.stack_id)).json(&body);
-    let stack: ApiStack = api::ask(cx, request, &format!("stack {} of board {}", p.stack_id, p.board_id))?;
+    let stack: ApiStack = cx.nc.json(request).told_of_known(format!("stack {}", p.stack_id))?;
     let done = if was_deleted { "restored with its cards" } else { "updated" };
     let message = format!("Stack {} {done}: {:?} at order {}.", stack.id, stack.title, stack.order);
     Ok(Success(StackDone { status_code: 200, message, stack_id: stack.id, board_id: p.board_id }))
@@ -276,8 +269,7 @@ pub fn delete_stack(cx: &Cx, p: StackRef) -> Result<Success<StackDone>, ToolErro
         format!("{subject} was deleted before. To get it back, call deck_update_stack with the same ids.")
     } else {
         let request = Request::new("DELETE", api::stack_path(p.board_id, p.stack_id));
-        let deleted: ApiStack =
-            api::ask(cx, request, &format!("stack {} of board {}", p.stack_id, p.board_id))?;
+        let deleted: ApiStack = cx.nc.json(request).told_of_known(format!("stack {}", p.stack_id))?;
         format!(
             "{subject} deleted with its {} cards, not counting archived ones. To get all back, call \
              deck_update_stack with the same ids.",
@@ -285,4 +277,38 @@ pub fn delete_stack(cx: &Cx, p: StackRef) -> Result<Success<StackDone>, ToolErro
         )
     };
     Ok(Success(StackDone { status_code: 200, message, stack_id: p.stack_id, board_id: p.board_id }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stack(count: usize, description: &str) -> Vec<CardView> {
+        let card = serde_json::json!({
+            "id": 1, "title": "t", "stackId": 1, "type": "plain", "order": 0, "archived": false,
+            "owner": {"primaryKey": "a", "uid": "a", "displayname": "a"}, "description": description,
+            "lastModified": 0, "createdAt": 0, "labels": [], "deletedAt": 0,
+        });
+        vec![CardView::read(card).unwrap(); count]
+    }
+
+    fn counts(stacks: Vec<Vec<CardView>>, room: usize) -> Vec<usize> {
+        fair_shares(stacks, room).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn a_long_stack_does_not_hide_the_others() {
+        let card = stack(1, "").remove(0).write().to_string().len() + 1;
+        assert_eq!(counts(vec![stack(9, ""), stack(2, ""), vec![]], 6 * card), [4, 2, 0]);
+        assert_eq!(counts(vec![stack(9, ""), stack(2, "")], 99 * card), [9, 2]);
+        assert_eq!(counts(vec![stack(9, ""), stack(2, "")], card - 1), [0, 0]);
+    }
+
+    #[test]
+    fn a_stack_shows_no_card_behind_one_that_does_not_fit() {
+        let mut first = stack(1, &"long ".repeat(500));
+        first.extend(stack(3, ""));
+        let card = stack(1, "").remove(0).write().to_string().len() + 1;
+        assert_eq!(counts(vec![first, stack(3, "")], 5 * card), [0, 3]);
+    }
 }

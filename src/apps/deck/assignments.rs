@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::api::{self, ApiAssignment, ApiBoard, ApiCard, ask, card_path};
+use super::api::{self, ApiAssignment, ApiBoard, ApiCard, Told, ask, card_path};
 use super::labels::done;
 use super::records::CardDone;
 use crate::nextcloud::Request;
@@ -43,7 +43,7 @@ pub fn assign_user_to_card(cx: &Cx, p: CardUser) -> Result<Success<CardDone>, To
         .ok_or_else(|| ToolError::Refused(no_member(&board, &p.user_id, p.card_id)))?;
     let path = card_path(p.board_id, card.stack_id, card.id).raw("/assignUser");
     let request = Request::new("PUT", path).json(&json!({"userId": p.user_id, "type": kind}));
-    let _: ApiAssignment = ask(cx, request, &subject(&p))?;
+    let _: ApiAssignment = cx.nc.json(request).told_of_known(subject(&p))?;
     let message = format!("{:?} is now assigned to card {}.", p.user_id, p.card_id);
     Ok(Success(done(cx, p.board_id, &card, message)))
 }
@@ -56,7 +56,7 @@ pub fn unassign_user_from_card(cx: &Cx, p: CardUser) -> Result<Success<CardDone>
     };
     let path = card_path(p.board_id, card.stack_id, card.id).raw("/unassignUser");
     let request = Request::new("PUT", path).json(&json!({"userId": p.user_id, "type": assigned.kind}));
-    let _: Value = ask(cx, request, &subject(&p))?;
+    let _: Value = cx.nc.json(request).told_of_known(subject(&p))?;
     let message = format!("{:?} is no longer assigned to card {}.", p.user_id, p.card_id);
     Ok(Success(done(cx, p.board_id, &card, message)))
 }

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::api::{Told, card_path, known_list};
+use super::api::{Told, card_path, known_list, ocs_path};
 use crate::nextcloud::{DAV, Error, Kind, OC, Request, Subject, UrlPath, php_object, xml};
 use crate::schema::{DavPath, Object};
 use crate::tool::{Cursor, Cx, Page, Success, ToolError};
@@ -225,7 +225,7 @@ pub fn delete_attachment(cx: &Cx, p: DeleteAttachment) -> Result<Success<Attachm
     let path = attachments_path(p.board_id, p.stack_id, p.card_id, known.with_links);
     let path = if known.with_links { path.segment(&attachment.kind) } else { path };
     let request = Request::new("DELETE", path.segment(&p.attachment_id.to_string()));
-    let _: Value = cx.nc.json(request).told(subject(&p))?;
+    let _: Value = cx.nc.json(request).told_of_known(subject(&p))?;
     let name = attachment.data.as_deref().unwrap_or_default();
     let message = if attachment.kind == type_of(Kept::Linked) {
         format!("The link to {name:?} was taken off card {}; the file itself stays where it is.", p.card_id)
@@ -283,11 +283,24 @@ fn linked_before(cx: &Cx, card: i64, path: &str, error: Error) -> Result<ApiShar
     }
     if matches!(error.kind, Kind::Server | Kind::NotFound) {
         // This route knows the card by its id alone.
-        let comments = super::api::ocs_path("/cards").segment(&card.to_string()).raw("/comments");
-        let _: Value =
-            cx.nc.ocs(Request::new("GET", comments.query("limit", 1))).told(format!("card {card}"))?;
+        let comments = ocs_path("/cards").segment(&card.to_string()).raw("/comments").query("limit", 1);
+        let _: Value = cx.nc.ocs(Request::new("GET", comments)).told(format!("card {card}"))?;
+    }
+    if error.kind == Kind::NotFound && has_file(cx, path)? {
+        return Err(ToolError::Refused(format!(
+            "{path:?} was not attached: this account may read card {card}, but not change it, or its board is archived."
+        )));
     }
     Err(error.about(format!("{path:?} for card {card}")).into())
+}
+
+fn has_file(cx: &Cx, path: &str) -> Result<bool, ToolError> {
+    let file = cx.nc.files(path.split('/').filter(|name| !name.is_empty()))?;
+    let request = Request::new("PROPFIND", file).header("Depth", "0").xml(xml::propfind(&[(OC, "fileid")]));
+    match cx.nc.multistatus(request) {
+        Err(error) if error.kind == Kind::NotFound => Ok(false),
+        other => other.map(|_| true).of(format!("file {path:?}")).map_err(ToolError::from),
+    }
 }
 
 /// Where the file of a note lies, below the user's files. A note's id is the id of its file, so neither the folder of the

@@ -105,7 +105,7 @@ pub fn update_label(cx: &Cx, p: UpdateLabel) -> Result<Success<LabelDone>, ToolE
     let color = p.color.map_or(old.color, Color::into_string);
     let request = Request::new("PUT", label_path(p.board_id, p.label_id))
         .json(&json!({"title": title, "color": color}));
-    let saved: ApiLabel = ask(cx, request, &subject(p.board_id, p.label_id))?;
+    let saved: ApiLabel = cx.nc.json(request).told_of_known(subject(p.board_id, p.label_id))?;
     Ok(Success(LabelDone {
         status_code: 200,
         message: format!("Label {} is now {:?} in colour {}.", saved.id, saved.title, saved.color),
@@ -119,7 +119,7 @@ pub fn update_label(cx: &Cx, p: UpdateLabel) -> Result<Success<LabelDone>, ToolE
 pub fn delete_label(cx: &Cx, p: LabelRef) -> Result<Success<LabelDone>, ToolError> {
     let old = label(cx, p.board_id, p.label_id)?;
     let request = Request::new("DELETE", label_path(p.board_id, p.label_id));
-    let _: Value = ask(cx, request, &subject(p.board_id, p.label_id))?;
+    let _: Value = cx.nc.json(request).told_of_known(subject(p.board_id, p.label_id))?;
     Ok(Success(LabelDone {
         status_code: 200,
         message: format!(
@@ -186,7 +186,10 @@ fn label(cx: &Cx, board: i64, id: i64) -> Result<ApiLabel, ToolError> {
 pub fn create(cx: &Cx, board: i64, title: &str, color: &str) -> Result<ApiLabel, ToolError> {
     let request = Request::new("POST", labels_path(board)).json(&json!({"title": title, "color": color}));
     match cx.nc.json(request) {
-        Err(error) if error.kind == Kind::Forbidden => Err(error).told(format!("board {board}")),
+        Err(error) if error.kind == Kind::Forbidden => {
+            api::board(cx, board)?;
+            Err(error).told_of_known(format!("board {board}"))
+        }
         other => other.told(format!("label {title:?} of board {board}")),
     }
 }
@@ -194,21 +197,36 @@ pub fn create(cx: &Cx, board: i64, title: &str, color: &str) -> Result<ApiLabel,
 /// `PUT …/cards/{card}/assignLabel`. A second call makes a second assignment.
 pub fn assign(cx: &Cx, board: i64, card: &ApiCard, label: i64) -> Result<(), ToolError> {
     let path = card_path(board, card.stack_id, card.id).raw("/assignLabel");
-    let answer = cx.nc.json::<Value>(Request::new("PUT", path).json(&json!({"labelId": label})));
-    match answer {
+    match cx.nc.json::<Value>(Request::new("PUT", path).json(&json!({"labelId": label}))) {
         Err(error) if is_foreign_label(&error) => Err(ToolError::Refused(format!(
             "Label {label} belongs to another board than card {}; deck_get_labels shows the labels of its board.",
             card.id
         ))),
+        Err(error) if error.kind == Kind::Forbidden => {
+            ask::<ApiLabel>(cx, Request::new("GET", label_path(board, label)), &subject(board, label))?;
+            Err(error).told_of_known(format!("card {}", card.id))
+        }
         other => other.map(|_| ()).told(format!("label {label} for card {}", card.id)),
     }
 }
 
-/// `PUT …/cards/{card}/removeLabel`.
+/// `PUT …/cards/{card}/removeLabel`. Some versions of Deck, as 1.13.10, refuse it for labels that a move left over.
 pub fn remove(cx: &Cx, board: i64, card: &ApiCard, label: i64) -> Result<(), ToolError> {
     let path = card_path(board, card.stack_id, card.id).raw("/removeLabel");
     let request = Request::new("PUT", path).json(&json!({"labelId": label}));
-    ask::<Value>(cx, request, &format!("label {label} of card {}", card.id)).map(|_| ())
+    match cx.nc.json::<Value>(request) {
+        Err(error) if is_foreign_label(&error) => {
+            let home =
+                labels_of(card).iter().find(|known| known.id == label).and_then(|known| known.board_id);
+            let home = home.map_or_else(|| "another one".to_owned(), |home| home.to_string());
+            Err(ToolError::Refused(format!(
+                "Label {label} is left over from a board where card {} was before ({home}), and this Deck does not take \
+                 it off. Move the card back there with deck_move_card_to_board, then here again.",
+                card.id
+            )))
+        }
+        other => other.map(|_| ()).told_of_known(format!("card {}", card.id)),
+    }
 }
 
 pub fn labels_of(card: &ApiCard) -> &[ApiLabel] {

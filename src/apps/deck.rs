@@ -217,7 +217,8 @@ pub const APP: App = App {
         },
         Tool {
             name: "deck_assign_user_to_card",
-            about: "Assign a card to a user or group with access to its board, who is notified. Nothing changes if it is so already.",
+            about: "Assign a card to a user or group with access to its board, who is notified. Nothing changes if \
+                    it is so already.",
             scopes: WRITE,
             effect: Effect::Ensure,
             needs: DECK,
@@ -267,7 +268,8 @@ pub const APP: App = App {
         },
         Tool {
             name: "deck_move_card_to_board",
-            about: "Move a card to a stack of another board. Labels become those of the same title there; one that is missing is made if this account manages that board, else it is lost and named in the answer.",
+            about: "Move a card to a stack of another board. Labels become those of the same title there; one that \
+                    is missing is made if this account manages that board, else it is lost and named in the answer.",
             scopes: WRITE,
             effect: Effect::Update,
             needs: DECK,
@@ -275,7 +277,8 @@ pub const APP: App = App {
         },
         Tool {
             name: "deck_get_card_comments",
-            about: "List the comments on a card, newest first, shortened. `detail` \"full\" gives them whole, with mentions and what they answer.",
+            about: "List the comments on a card, newest first, shortened. `detail` \"full\" gives them whole, with \
+                    mentions and what they answer.",
             scopes: READ,
             effect: Effect::Read,
             needs: DECK,
@@ -307,7 +310,8 @@ pub const APP: App = App {
         },
         Tool {
             name: "deck_attach_file",
-            about: "Link a file or folder of Nextcloud to a card. Who sees the card can read it then; nothing is copied.",
+            about: "Link a file or folder of Nextcloud to a card. Who sees the card can read it then; nothing is \
+                    copied.",
             scopes: ATTACH,
             effect: Effect::Ensure,
             needs: DECK,

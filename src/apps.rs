@@ -1,6 +1,7 @@
 //! One file per Nextcloud app. An app opens no connection, reads no environment and knows no other app.
 
 mod cookbook;
+mod deck;
 mod files;
 mod notes;
 mod server;
@@ -11,4 +12,4 @@ use crate::tool::App;
 
 /// Every app, in the order in which its tools are listed.
 pub const ALL: &[&App] =
-    &[&notes::APP, &files::APP, &sharing::APP, &tables::APP, &cookbook::APP, &server::APP];
+    &[&notes::APP, &files::APP, &sharing::APP, &deck::APP, &tables::APP, &cookbook::APP, &server::APP];

@@ -1,10 +1,15 @@
 //! One file per Nextcloud app. An app opens no connection, reads no environment and knows no other app.
 
+mod cookbook;
+mod deck;
 mod files;
 mod notes;
 mod server;
+mod sharing;
+mod tables;
 
 use crate::tool::App;
 
 /// Every app, in the order in which its tools are listed.
-pub const ALL: &[&App] = &[&notes::APP, &files::APP, &server::APP];
+pub const ALL: &[&App] =
+    &[&notes::APP, &files::APP, &sharing::APP, &deck::APP, &tables::APP, &cookbook::APP, &server::APP];

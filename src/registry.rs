@@ -2,12 +2,14 @@
 
 mod docs;
 
+use std::collections::BTreeSet;
+
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::apps;
 use crate::nextcloud::Capabilities;
-use crate::tool::{App, Needs, Resource, Scopes, Tool, Variables};
+use crate::tool::{App, Needs, Resource, Scope, Scopes, Tool, Variables};
 
 pub use docs::tools_markdown;
 
@@ -73,6 +75,14 @@ impl Registry {
     /// Every resource and template that this server offers, whoever asks.
     pub fn resources(&self) -> impl Iterator<Item = &'static Resource> {
         self.apps.iter().flat_map(|app| app.resources)
+    }
+
+    /// The scopes that something of this server asks for, in the order of the documentation.
+    pub fn scopes(&self) -> Vec<Scope> {
+        let tools = self.tools().map(|tool| tool.scopes);
+        let asked: BTreeSet<Scope> =
+            tools.chain(self.resources().map(|resource| resource.scopes)).flatten().copied().collect();
+        Scope::ALL.iter().copied().filter(|scope| asked.contains(scope)).collect()
     }
 
     /// The tool of this name, if this server offers it.
@@ -153,6 +163,17 @@ fn match_uri(template: &'static str, uri: &str) -> Option<Variables> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_scopes_of_what_is_offered_are_asked_for() {
+        let scopes = |apps: &[&str], read_only| {
+            let apps = apps.iter().map(|app| (*app).to_owned()).collect();
+            Registry::new(&Selection { apps, read_only, ..Selection::default() }).scopes()
+        };
+        assert_eq!(scopes(&["notes"], false), [Scope::NotesRead, Scope::NotesWrite]);
+        assert_eq!(scopes(&["notes", "files"], true), [Scope::NotesRead, Scope::FilesRead]);
+        assert_eq!(scopes(&["server"], false), []);
+    }
 
     #[test]
     fn a_template_matches_whole_segments_and_decodes_them() {

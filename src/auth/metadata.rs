@@ -21,13 +21,17 @@ pub struct ProtectedResource {
     public_url: BaseUrl,
     /// Byte for byte the `issuer` of each server's own metadata: clients compare.
     authorization_servers: Vec<String>,
-    scopes: &'static [Scope],
+    scopes: Vec<Scope>,
 }
 
 impl ProtectedResource {
-    /// `authorization_servers`: the one to use first, first.
-    pub fn new(public_url: BaseUrl, authorization_servers: Vec<String>) -> ProtectedResource {
-        ProtectedResource { public_url, authorization_servers, scopes: Scope::ALL }
+    /// `authorization_servers`: the one to use first, first. `scopes`: all that something here asks for.
+    pub fn new(
+        public_url: BaseUrl,
+        authorization_servers: Vec<String>,
+        scopes: Vec<Scope>,
+    ) -> ProtectedResource {
+        ProtectedResource { public_url, authorization_servers, scopes }
     }
 
     /// The resource identifier, which is also the audience of tokens (RFC 8707, RFC 9728 §1.2).
@@ -56,7 +60,7 @@ impl ProtectedResource {
     /// `WWW-Authenticate` of a 401 for a request without a token: no error code (RFC 6750 §3.1). Names all scopes, since
     /// many clients ask only once.
     pub fn token_wanted(&self) -> String {
-        challenge(&[("resource_metadata", &self.metadata_url()), ("scope", &names(self.scopes))])
+        challenge(&[("resource_metadata", &self.metadata_url()), ("scope", &names(&self.scopes))])
     }
 
     /// `WWW-Authenticate` of a 401 for a token that was not accepted, whatever the reason.
@@ -64,7 +68,7 @@ impl ProtectedResource {
         challenge(&[
             ("error", "invalid_token"),
             ("resource_metadata", &self.metadata_url()),
-            ("scope", &names(self.scopes)),
+            ("scope", &names(&self.scopes)),
         ])
     }
 
@@ -81,7 +85,7 @@ impl ProtectedResource {
 }
 
 fn names(scopes: &[Scope]) -> String {
-    let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).filter(|name| !name.is_empty()).collect();
+    let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
     names.join(" ")
 }
 
@@ -113,7 +117,7 @@ mod tests {
 
     fn resource_at(public_url: &str) -> ProtectedResource {
         let public_url = BaseUrl::parse(public_url).expect("a URL");
-        ProtectedResource::new(public_url, vec!["https://cloud.example.org".into()])
+        ProtectedResource::new(public_url, vec!["https://cloud.example.org".into()], Scope::ALL.to_vec())
     }
 
     #[test]

@@ -40,11 +40,10 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// `scopes`: as configured; empty for those of all tools.
     pub fn new(
         metadata: &ProviderMetadata,
         public_url: &BaseUrl,
-        scopes: &[String],
+        scopes: AskedScopes,
         token_type: TokenType,
     ) -> Wanted {
         Wanted {
@@ -58,21 +57,28 @@ impl Wanted {
     }
 }
 
-fn requested_scopes(configured: &[String], supported: &[String]) -> Vec<String> {
-    let mut scopes: Vec<String> = match configured {
-        [] => IDENTITY_SCOPES
-            .iter()
-            .copied()
-            .chain(Scope::ALL.iter().map(|s| s.name()))
-            .map(Into::into)
-            .collect(),
-        configured => configured.to_vec(),
+/// The scopes that the client is registered for.
+#[derive(Clone, Copy, Debug)]
+pub enum AskedScopes<'a> {
+    /// Those that the operator names, and no others.
+    Configured(&'a [String]),
+    /// Those of the tools that this server offers, and who the user is.
+    Offered(&'a [Scope]),
+}
+
+fn requested_scopes(asked: AskedScopes, supported: &[String]) -> Vec<String> {
+    let mut scopes: Vec<String> = match asked {
+        AskedScopes::Configured(scopes) => scopes.to_vec(),
+        AskedScopes::Offered(scopes) => {
+            let offered = scopes.iter().map(|scope| scope.name());
+            IDENTITY_SCOPES.iter().copied().chain(offered).map(Into::into).collect()
+        }
     };
     // Without it there is no id_token, and the login is no OpenID Connect login.
     if !scopes.iter().any(|scope| scope == "openid") {
         scopes.insert(0, "openid".into());
     }
-    if configured.is_empty() && supported.iter().any(|scope| scope == OFFLINE_ACCESS) {
+    if matches!(asked, AskedScopes::Offered(_)) && supported.iter().any(|scope| scope == OFFLINE_ACCESS) {
         scopes.push(OFFLINE_ACCESS.into());
     }
     scopes

@@ -9,12 +9,13 @@ use super::client_store::{AuthMethod, ClientStore, StoredClient};
 use super::discovery::{DiscoveryError, Expected, Pkce, ProviderMetadata, discover};
 use super::lines::{self, Event, Tell};
 use super::registrar::Registrar;
-use super::registration::{RegistrationError, Wanted, renew_at_s};
+use super::registration::{AskedScopes, RegistrationError, Wanted, renew_at_s};
 use crate::cancel::Cancel;
 use crate::clock::{Clock, Ids};
 use crate::config::{BaseUrl, OAuth};
 use crate::nextcloud::Fetch;
 use crate::secret::Secret;
+use crate::tool::Scope;
 
 /// The wait before a failed start is tried again where time may heal it, and where somebody has to do something.
 const AGAIN_SOON: Duration = Duration::from_secs(60);
@@ -74,11 +75,12 @@ pub struct Setup {
     config: OAuth,
     expected: Expected,
     public_url: BaseUrl,
+    offered: Vec<Scope>,
 }
 
 impl Setup {
-    /// `public_url`: this server as its clients see it.
-    pub fn new(config: OAuth, nextcloud: &BaseUrl, public_url: BaseUrl) -> Setup {
+    /// `public_url`: this server as its clients see it; `offered`: the scopes that something here asks for.
+    pub fn new(config: OAuth, nextcloud: &BaseUrl, public_url: BaseUrl, offered: Vec<Scope>) -> Setup {
         let found = (config.discovery_url.as_deref(), config.public_issuer_url.as_deref());
         let expected = Expected {
             jwks_uri: config.jwks_uri.clone(),
@@ -86,7 +88,7 @@ impl Setup {
             userinfo_endpoint: config.userinfo_uri.clone(),
             ..Expected::new(nextcloud, found.0, found.1)
         };
-        Setup { config, expected, public_url }
+        Setup { config, expected, public_url, offered }
     }
 }
 
@@ -293,7 +295,11 @@ impl Startup {
             return Ok((client, NEVER));
         }
         let config = &self.setup.config;
-        let wanted = Wanted::new(metadata, &self.setup.public_url, &config.scopes, config.token_type);
+        let scopes = match config.scopes.as_slice() {
+            [] => AskedScopes::Offered(&self.setup.offered),
+            configured => AskedScopes::Configured(configured),
+        };
+        let wanted = Wanted::new(metadata, &self.setup.public_url, scopes, config.token_type);
         let endpoint = metadata.registration_endpoint.as_deref();
         match self.registrar.ensure(endpoint, &wanted, refused, &*self.tell) {
             Ok(stored) => {

@@ -45,7 +45,7 @@ pub(super) fn begin(
     }
     let outside = Arc::new(server.nextcloud.outside());
     let startup = Arc::new(Startup::new(
-        Setup::new(oauth.clone(), nextcloud, config.public_url.clone()),
+        Setup::new(oauth.clone(), nextcloud, config.public_url.clone(), server.registry.scopes()),
         outside.clone(),
         store.clone(),
         server.clock.clone(),
@@ -60,6 +60,7 @@ pub(super) fn begin(
         public_url: config.public_url.clone(),
         public_issuer: oauth.public_issuer_url.clone(),
         nextcloud: nextcloud.clone(),
+        scopes: server.registry.scopes(),
     });
     Ok((access, Running { startup, outside, store }))
 }

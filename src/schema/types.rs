@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Wire, expected, unwrap_text};
+use crate::secret::Secret;
 
 /// A whole number from `MIN` to `MAX`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +170,21 @@ impl Wire for Etag {
 
     fn write(self) -> Value {
         self.0.into()
+    }
+}
+
+/// A password among the arguments. It is read only: neither a fault nor a result shows it.
+impl Wire for Secret {
+    fn schema() -> Value {
+        json!({"type": "string"})
+    }
+
+    fn read(value: Value) -> Result<Self, String> {
+        String::read(value).map(Secret::new).map_err(|_| "expected a string".into())
+    }
+
+    fn write(self) -> Value {
+        self.to_string().into()
     }
 }
 

@@ -30,6 +30,8 @@ pub struct OAuthAccess {
     pub public_issuer: Option<String>,
     /// What stands for the provider until it has been discovered.
     pub nextcloud: BaseUrl,
+    /// All that something here asks for.
+    pub scopes: Vec<Scope>,
 }
 
 /// Why a caller is turned away: in full for the log, vague on the wire. `challenge` is the `WWW-Authenticate` of the 401.
@@ -108,7 +110,7 @@ impl OAuthAccess {
             (None, Readiness::Ready { metadata, .. }) => metadata.issuer.clone(),
             (None, _) => self.nextcloud.to_string(),
         };
-        ProtectedResource::new(self.public_url.clone(), vec![issuer])
+        ProtectedResource::new(self.public_url.clone(), vec![issuer], self.scopes.clone())
     }
 }
 

@@ -23,7 +23,7 @@ fn both_paths_have_the_document_for_pages_of_any_origin() {
             json!({
                 "resource": "http://localhost:8000/mcp",
                 "authorization_servers": [provider.url()],
-                "scopes_supported": ["notes:read", "notes:write", "files:read", "files:write", "sharing:read", "sharing:write", "calendar:read", "calendar:write", "todo:read", "todo:write", "contacts:read", "contacts:write", "deck:read", "deck:write", "tables:read", "tables:write", "cookbook:read", "cookbook:write"],
+                "scopes_supported": ["notes:read", "notes:write", "files:read", "files:write"],
                 "bearer_methods_supported": ["header"],
                 "resource_name": "Nextcloud MCP",
             })

@@ -27,12 +27,14 @@ pub struct Running {
 }
 
 impl Site {
+    /// A server of two apps, so that a test can name all its scopes.
     pub fn new(provider: &Provider) -> Site {
         let site = Site { folder: Folder::new(), env: Vec::new() };
         let database = site.database();
         site.with("NEXTCLOUD_HOST", provider.url())
             .with("NEXTCLOUD_MCP_SERVER_URL", "http://localhost:8000")
             .with("TOKEN_STORAGE_DB", &database)
+            .with("MCP_ENABLED_APPS", "notes,files")
     }
 
     /// With a setting, in place of an earlier one of that name.

@@ -8,8 +8,7 @@ use crate::site::Site;
 use crate::wire::{call, post};
 
 const METADATA: &str = "resource_metadata=\"http://localhost:8000/.well-known/oauth-protected-resource/mcp\"";
-const SCOPES: &str = "scope=\"notes:read notes:write files:read files:write sharing:read sharing:write calendar:read calendar:write todo:read todo:write \
-    contacts:read contacts:write deck:read deck:write tables:read tables:write cookbook:read cookbook:write\"";
+const SCOPES: &str = "scope=\"notes:read notes:write files:read files:write\"";
 
 #[test]
 fn a_token_shows_the_tools_that_its_scopes_allow() {

@@ -64,7 +64,7 @@ fn what_is_wanted_follows_from_the_provider_and_the_configuration() {
     let public_url = BaseUrl::parse("https://mcp.example.org/").expect("a URL");
     for (version, issuer) in VERSIONS {
         let metadata = discovery::parse(&recorded(version, "discovery")).expect("metadata");
-        let wanted = Wanted::new(&metadata, &public_url, &[], TokenType::Opaque);
+        let wanted = Wanted::new(&metadata, &public_url, AskedScopes::Offered(Scope::ALL), TokenType::Opaque);
         assert_eq!(wanted.issuer, issuer);
         assert_eq!(wanted.redirect_uri, "https://mcp.example.org/oauth/callback");
         assert_eq!(wanted.resource, "https://mcp.example.org/mcp");
@@ -73,7 +73,8 @@ fn what_is_wanted_follows_from_the_provider_and_the_configuration() {
         assert!(has("openid") && has("profile") && Scope::ALL.iter().all(|s| has(s.name())));
         // 1.6.1 does not know it.
         assert_eq!(has("offline_access"), version == "2.0.9");
-        let few = Wanted::new(&metadata, &public_url, &["notes:read".into()], TokenType::Opaque);
+        let few = AskedScopes::Configured(&["notes:read".to_owned()]);
+        let few = Wanted::new(&metadata, &public_url, few, TokenType::Opaque);
         assert_eq!(few.scopes, ["openid", "notes:read"]);
     }
 }

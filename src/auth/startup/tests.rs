@@ -55,7 +55,7 @@ impl Bench {
         let tape = Arc::new(Tape::new(answers));
         let clock = Clock::manual(START_MS);
         let url = |text| BaseUrl::parse(text).expect("a URL");
-        let setup = Setup::new(config, &url(nextcloud), url("http://localhost:8000"));
+        let setup = Setup::new(config, &url(nextcloud), url("http://localhost:8000"), Scope::ALL.to_vec());
         let lines = Arc::new(Mutex::new(Vec::new()));
         let kept = lines.clone();
         let tell = move |event: Event<'_>| lock(&kept).push(format!("{} {event}", event.level()));

@@ -122,7 +122,7 @@ impl Bench {
         });
         let clock = Clock::manual(START_MS);
         let url = |text| BaseUrl::parse(text).expect("a URL");
-        let setup = Setup::new(config, &url(ISSUER), url("http://localhost:8000"));
+        let setup = Setup::new(config, &url(ISSUER), url("http://localhost:8000"), Scope::ALL.to_vec());
         let store = Arc::new(InMemory::default());
         let startup =
             Startup::new(setup, provider.clone(), store, clock.clone(), &Ids::counting(), Box::new(|_| ()));

@@ -99,7 +99,7 @@ fn compare(reference: &Value, registry: &Registry) -> BTreeMap<Place, String> {
     found
 }
 
-fn compare_tool(tool: &'static Tool, wanted: &Value, differs: &mut impl FnMut(String, String)) {
+fn compare_tool(tool: &'static Tool, wanted: &Value, differs: &mut dyn FnMut(String, String)) {
     let input = tool.handler.input_schema();
     for (version, is_latest) in [("seed", false), ("latest", true)] {
         let parameters = wanted[version]["input"].as_object();
@@ -133,7 +133,7 @@ fn compare_parameter(
     name: &str,
     parameter: &Value,
     is_latest: bool,
-    differs: &mut impl FnMut(String, String),
+    differs: &mut dyn FnMut(String, String),
 ) {
     let at = format!("parameters.{name}");
     let Some(ours) = input["properties"].get(name) else {
@@ -155,12 +155,23 @@ fn is_nothing(default: &Value) -> bool {
 }
 
 /// Whether a schema of ours has all that a type of the reference has. Its types are written as
-/// `"string?"`, `"integer|string"`, `"enum(a,b)"`, `[item]`, `{"nullable": type}` and `{field: type}`.
-fn compare_type(ours: &Value, theirs: &Value, at: &str, differs: &mut impl FnMut(String, String)) {
+/// `"string?"`, `"integer|string"`, `"enum(a,b)"`, `[item]`, `[one, other]` for one of several, `{"nullable": type}` and
+/// `{field: type}`.
+fn compare_type(ours: &Value, theirs: &Value, at: &str, differs: &mut dyn FnMut(String, String)) {
     match theirs {
         Value::String(theirs) => {
             if !is_compatible(ours, theirs) {
                 differs(at.to_owned(), format!("is {theirs} there, {} here", ours["type"]));
+            }
+        }
+        Value::Array(alternatives) if alternatives.len() > 1 => {
+            let differences = alternatives.iter().map(|theirs| {
+                let mut found = Vec::new();
+                compare_type(ours, theirs, at, &mut |at, what| found.push((at, what)));
+                found
+            });
+            for (at, what) in differences.min_by_key(Vec::len).unwrap_or_default() {
+                differs(at, what);
             }
         }
         Value::Array(items) if ours["type"] == "array" => {
@@ -180,7 +191,7 @@ fn compare_fields(
     ours: &Value,
     fields: &Map<String, Value>,
     at: &str,
-    differs: &mut impl FnMut(String, String),
+    differs: &mut dyn FnMut(String, String),
 ) {
     let Some(properties) = ours["properties"].as_object().filter(|properties| !properties.is_empty()) else {
         // Its members are not ours to name: Nextcloud's own are passed on.
@@ -285,7 +296,9 @@ mod caught {
             differences(list.clone(), json!([{"id": "string", "x": "any"}])),
             ["result[].id", "result[].x"]
         );
-        assert_eq!(differences(list, json!({"nullable": {"id": "integer"}})), ["result"]);
+        assert_eq!(differences(list.clone(), json!({"nullable": {"id": "integer"}})), ["result"]);
+        assert_eq!(differences(list, json!([["string", {"id": "integer"}]])), [""; 0], "one of two");
+        assert_eq!(differences(schema(json!({"a": text})), json!(["integer", {"a": "integer"}])), ["result"]);
         let word = json!({"type": "string", "enum": ["a", "b"]});
         assert_eq!(differences(word.clone(), json!("enum(a,b)?")), [""; 0]);
         assert_eq!(differences(word, json!("enum(a,c)")), ["result"]);

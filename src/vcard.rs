@@ -294,8 +294,7 @@ impl Card {
 
     /// UIDs of a group's members, without `urn:uuid:`.
     pub fn members(&self) -> Vec<String> {
-        let lines =
-            self.component.lines("MEMBER").chain(self.component.lines("X-ADDRESSBOOKSERVER-MEMBER"));
+        let lines = self.component.lines("MEMBER").chain(self.component.lines("X-ADDRESSBOOKSERVER-MEMBER"));
         lines.map(|line| bare_uid(line.to_text().trim()).to_owned()).collect()
     }
 

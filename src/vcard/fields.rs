@@ -81,18 +81,24 @@ impl Card {
                 None => added.push((line, entry.label.as_deref())),
             }
         }
+        // An empty line is shown to nobody, so nobody who sends back what was shown wants it gone.
+        let is_kept =
+            |at: usize| places.contains(&Some(at)) || (fields[at].value.is_empty() && !entries.is_empty());
+        let unseen = (0..old.len()).filter(|at| is_kept(*at) && !places.contains(&Some(*at)));
+        kept.extend(unseen.map(|at| (at, old[at].clone(), None)));
         kept.sort_by_key(|(at, ..)| *at);
         let mut at = 0;
         self.component.retain_lines(|line| {
             let is_ours = line.is(property);
             at += usize::from(is_ours);
-            !is_ours || places.contains(&Some(at - 1))
+            !is_ours || is_kept(at - 1)
         });
-        let mut lines = Vec::new();
+        let (mut lines, mut labels) = (Vec::new(), Vec::new());
         for (line, label) in kept.into_iter().map(|(_, line, label)| (line, label)).chain(added) {
-            lines.push(self.labelled(line, label));
+            lines.push(self.labelled(line, label, &mut labels));
         }
         self.component.set_all(property, lines);
+        labels.into_iter().for_each(|label| self.component.push(label));
         self.drop_labels_of(&groups);
     }
 
@@ -194,15 +200,15 @@ impl Card {
         if self.version == Version::V4 { kind.to_owned() } else { kind.to_ascii_uppercase() }
     }
 
-    /// The line with a label in its group.
-    fn labelled(&mut self, line: Line, label: Option<&str>) -> Line {
+    /// The line in the group of its label, which is added to `labels` if it is a new one.
+    fn labelled(&mut self, line: Line, label: Option<&str>, labels: &mut Vec<Line>) -> Line {
         let Some(label) = label else { return line };
         if self.label(&line).unwrap_or_default() == label {
             return line;
         }
         let group = match line.group() {
             Some(group) => group.to_owned(),
-            None => self.free_group(),
+            None => self.free_group(labels),
         };
         let is_old = |old: &Line| {
             old.is("X-ABLABEL") && old.group().is_some_and(|old| old.eq_ignore_ascii_case(&group))
@@ -211,17 +217,16 @@ impl Card {
         if label.is_empty() {
             return line;
         }
-        self.component.push(Line::text("X-ABLabel", label).in_group(Some(&group)));
+        labels.push(Line::text("X-ABLabel", label).in_group(Some(&group)));
         if line.group().is_some() { line } else { line.in_group(Some(&group)) }
     }
 
-    fn free_group(&self) -> String {
+    fn free_group(&self, labels: &[Line]) -> String {
+        let lines = || self.component.all_lines().chain(labels);
         let is_used = |name: &str| {
-            self.component
-                .all_lines()
-                .any(|line| line.group().is_some_and(|group| group.eq_ignore_ascii_case(name)))
+            lines().any(|line| line.group().is_some_and(|group| group.eq_ignore_ascii_case(name)))
         };
-        let count = self.component.all_lines().count();
+        let count = lines().count();
         let mut names = (1..=count + 1).map(|n| format!("item{n}"));
         names.find(|name| !is_used(name)).unwrap_or_default()
     }

@@ -208,9 +208,8 @@ pub(super) fn explained(cx: &Cx, name: &str, error: crate::nextcloud::Error, wha
         return error.about(what).into();
     }
     let look = || -> Result<Option<bool>, ToolError> {
-        let request = Request::new("PROPFIND", path(cx, name)?)
-            .header("Depth", "0")
-            .xml(xml::propfind(PROPERTIES));
+        let request =
+            Request::new("PROPFIND", path(cx, name)?).header("Depth", "0").xml(xml::propfind(PROPERTIES));
         let answer = cx.nc.multistatus(request).of(subject(name))?;
         Ok(answer.first(|entry| Some(is_read_only(&entry))).of(subject(name))?)
     };

@@ -70,7 +70,8 @@ const KEYS: &[(&str, Place)] = &[
 /// What an entry of a list may have, besides the parts of an address.
 const ENTRY_KEYS: [&str; 5] = ["type", "value", "label", "preferred", "components"];
 /// Other names of parts of an address.
-const PART_ALIASES: [(&str, &str); 3] = [("state", "region"), ("zip", "postal_code"), ("postcode", "postal_code")];
+const PART_ALIASES: [(&str, &str); 3] =
+    [("state", "region"), ("zip", "postal_code"), ("postcode", "postal_code")];
 
 /// Writes the fields into a card. `shown` is the card as the tools show it before; `None` for a new one. Fails with all
 /// faults at once; the card is then of no use.
@@ -254,9 +255,7 @@ fn entry(value: &Value, property: &str) -> Result<Entry, String> {
     }
     entry.components = entry.components.or(parts);
     match (&entry.components, &entry.value) {
-        (None, value) if value.as_deref().unwrap_or_default().is_empty() => {
-            Err("it needs a `value`".into())
-        }
+        (None, value) if value.as_deref().unwrap_or_default().is_empty() => Err("it needs a `value`".into()),
         (Some(parts), _) if parts.iter().all(String::is_empty) => Err("the address is empty".into()),
         (Some(parts), Some(value)) if *value != read_out(parts) => {
             Err("`value` and the parts of the address say different things; leave `value` out".into())

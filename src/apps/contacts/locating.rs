@@ -61,9 +61,8 @@ pub(super) fn locate(cx: &Cx, book: &str, uid: &str) -> Result<Stored, ToolError
 }
 
 fn by_report(cx: &Cx, folder: &UrlPath, uid: &str) -> Result<Option<UrlPath>, Error> {
-    let request = Request::new("REPORT", folder.clone())
-        .header("Depth", "1")
-        .xml(query::report_uid(bare_uid(uid)));
+    let request =
+        Request::new("REPORT", folder.clone()).header("Depth", "1").xml(query::report_uid(bare_uid(uid)));
     cx.nc.multistatus(request)?.first(|entry| {
         let own = Card::parse(entry.prop(CARDDAV, "address-data")?).ok()?.uid()?;
         (bare_uid(&own) == bare_uid(uid)).then(|| entry.path())

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::books;
 use super::contact::{Contact, Detail, NOTE_CHARS_ALONE, NOTE_CHARS_LISTED};
 use super::locating::{CARDS_BYTES_MAX, is_broken_card, stored};
 use super::query::Query;
-use super::books;
 use crate::nextcloud::{CARDDAV, DAV, Error, Kind, Request, Subject, UrlPath, xml};
 use crate::schema::Count;
 use crate::tool::{Cursor, Cx, Page, Success, ToolError};
@@ -156,13 +156,7 @@ impl Findings {
     }
 
     /// The same where Nextcloud's report fails over one broken card: reads all of the book as it is stored.
-    fn look_at_all(
-        &mut self,
-        cx: &Cx,
-        book: &str,
-        query: &Query,
-        folder: UrlPath,
-    ) -> Result<(), ToolError> {
+    fn look_at_all(&mut self, cx: &Cx, book: &str, query: &Query, folder: UrlPath) -> Result<(), ToolError> {
         for object in stored(cx, folder, "1").of(books::subject(book))? {
             match object.card {
                 Ok(card) if query.finds(&card) => self.found.push(Found {

@@ -213,11 +213,18 @@ impl Card {
         let is_old = |old: &Line| {
             old.is("X-ABLABEL") && old.group().is_some_and(|old| old.eq_ignore_ascii_case(&group))
         };
-        self.component.retain_lines(|old| !is_old(old));
+        let new = Line::text("X-ABLabel", label).in_group(Some(&group));
         if label.is_empty() {
+            self.component.retain_lines(|old| !is_old(old));
             return line;
         }
-        labels.push(Line::text("X-ABLabel", label).in_group(Some(&group)));
+        if self.component.all_lines().any(is_old) {
+            let all = self.component.lines("X-ABLABEL");
+            let all = all.map(|old| if is_old(old) { new.clone() } else { old.clone() }).collect();
+            self.component.set_all("X-ABLABEL", all);
+        } else {
+            labels.push(new);
+        }
         if line.group().is_some() { line } else { line.in_group(Some(&group)) }
     }
 

@@ -97,7 +97,10 @@ pub(super) fn apply(
             faults.push(format!("`{key}`: {why}"));
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(ToolError::Arguments(faults.join("; "))) }
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(ToolError::Arguments(format!("in `contact_data`: {}", faults.join("; ")))),
+    }
 }
 
 fn unknown(key: &str) -> String {

@@ -14,6 +14,8 @@ use crate::{params, record};
 
 /// Contacts that one answer may have; about so many fit into its bytes.
 const PAGE_CONTACTS: usize = 50;
+/// What could not be read, in one answer.
+const UNREAD_SHOWN: usize = 20;
 
 params! {
     pub(super) struct ListContacts {
@@ -203,6 +205,7 @@ impl Findings {
             })
             .collect();
         let missing = taken - rows.len();
+        self.unread.truncate(UNREAD_SHOWN);
         let page = Page::cut(rows, None, limit)?;
         let end = start.0 + page.next_cursor.map_or(page.rows.len() + missing, |next| next.0);
         Ok(Success(Contacts {

@@ -149,7 +149,8 @@ pub(super) fn delete_contact(cx: &Cx, p: DeleteContact) -> Result<Success<Delete
         Kind::PreconditionFailed => changed_meanwhile(&p.uid),
         _ => books::explained(cx, &p.addressbook, error, subject(&p.uid)),
     })?;
-    let name = object.card.map(|card| card.full_name()).unwrap_or_default();
+    let name = object.card.map_or(String::new(), |card| card.full_name());
+    let name = if name.is_empty() { p.uid.clone() } else { name };
     Ok(Success(Deleted {
         status_code: response.status.into(),
         message: format!("The contact {name:?} was deleted."),

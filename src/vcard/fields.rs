@@ -257,7 +257,8 @@ fn places(entries: &[Entry], fields: &[Field]) -> Vec<Option<usize>> {
     let same_types = |entry: &Entry, field: &Field| {
         entry.types.as_deref().is_none_or(|types| normal_types(types) == field.types)
     };
-    let rounds: [&dyn Fn(&Entry, &Field) -> bool; 3] = [
+    type Fits<'a> = &'a dyn Fn(&Entry, &Field) -> bool;
+    let rounds: [Fits; 3] = [
         &|entry, field| entry.has_the_value_of(field) && same_types(entry, field),
         &|entry, field| entry.has_the_value_of(field),
         &same_types,

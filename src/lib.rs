@@ -26,3 +26,4 @@ pub mod store;
 pub mod sys;
 pub mod tool;
 pub mod transport;
+pub mod vcard;

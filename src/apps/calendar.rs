@@ -2,9 +2,12 @@
 //!
 //! Routes: `calendar-home-set` of the principal (RFC 4791, RFC 6638), `/remote.php/dav/calendars/{user id}/…`.
 
+mod availability;
 mod calendars;
 mod collections;
 mod objects;
+mod reminders;
+mod tasks;
 
 use crate::tool::{App, Effect, Needs, Scope, Tool, typed};
 
@@ -21,6 +24,15 @@ pub const APP: App = App {
             handler: &typed(collections::list_calendars),
         },
         Tool {
+            name: "nc_calendar_find_availability",
+            about: "Find times at which the user and all attendees are free, by their real calendars. Fails if one of the \
+                    attendees cannot be checked; others' events stay hidden.",
+            scopes: &[Scope::CalendarRead],
+            effect: Effect::Read,
+            needs: Needs::Nothing,
+            handler: &typed(availability::find_availability),
+        },
+        Tool {
             name: "nc_calendar_manage_calendar",
             about: "Create, change or delete a whole calendar, or list them. A deleted one goes to the calendar trash \
                     bin with all that is in it.",
@@ -28,6 +40,54 @@ pub const APP: App = App {
             effect: Effect::Update,
             needs: Needs::Nothing,
             handler: &typed(collections::manage_calendar),
+        },
+        Tool {
+            name: "nc_calendar_list_todos",
+            about: "List the tasks of one calendar, open ones first, by due date and priority.",
+            scopes: &[Scope::TodoRead, Scope::CalendarRead],
+            effect: Effect::Read,
+            needs: Needs::Nothing,
+            handler: &typed(tasks::list_todos),
+        },
+        Tool {
+            name: "nc_calendar_create_todo",
+            about: "Create a task. A `due` without a time of day stays a day.",
+            scopes: &[Scope::TodoWrite, Scope::CalendarRead],
+            effect: Effect::Create,
+            needs: Needs::Nothing,
+            handler: &typed(tasks::create_todo),
+        },
+        Tool {
+            name: "nc_calendar_update_todo",
+            about: "Change fields of a task. What is left out stays, \"\" clears; status, percent_complete and completed are kept in step.",
+            scopes: &[Scope::TodoWrite, Scope::CalendarRead],
+            effect: Effect::Update,
+            needs: Needs::Nothing,
+            handler: &typed(tasks::update_todo),
+        },
+        Tool {
+            name: "nc_calendar_complete_todo",
+            about: "Mark a task as done. Of a recurring task the current occurrence is finished, and it moves on to the next.",
+            scopes: &[Scope::TodoWrite, Scope::CalendarRead],
+            effect: Effect::Update,
+            needs: Needs::Nothing,
+            handler: &typed(tasks::complete_todo),
+        },
+        Tool {
+            name: "nc_calendar_delete_todo",
+            about: "Delete a task. It goes to the calendar trash bin.",
+            scopes: &[Scope::TodoWrite, Scope::CalendarRead],
+            effect: Effect::Delete,
+            needs: Needs::Nothing,
+            handler: &typed(tasks::delete_todo),
+        },
+        Tool {
+            name: "nc_calendar_search_todos",
+            about: "Find tasks in all calendars, open ones first, by due date and priority.",
+            scopes: &[Scope::TodoRead, Scope::CalendarRead],
+            effect: Effect::Read,
+            needs: Needs::Nothing,
+            handler: &typed(tasks::search_todos),
         },
     ],
     resources: &[],

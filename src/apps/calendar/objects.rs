@@ -3,10 +3,9 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp;
-
 use super::calendars::{Calendar, Comp, WEBCAL_CACHING};
 use crate::contentline::Component;
+use crate::ical::{Local, Moment, When};
 use crate::nextcloud::xml::{self, CALDAV, DAV};
 use crate::nextcloud::{Entry, Error, Kind, Request, Subject, UrlPath};
 use crate::record;
@@ -52,8 +51,8 @@ pub(super) struct Saved {
 /// A span of time, `end` not in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
-    pub start: Timestamp,
-    pub end: Timestamp,
+    pub start: Moment,
+    pub end: Moment,
 }
 
 impl Range {
@@ -64,8 +63,8 @@ impl Range {
 }
 
 /// `20260301T000000Z` (RFC 5545 §3.3.5, form 2).
-pub(super) fn utc(at: Timestamp) -> String {
-    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+pub(super) fn utc(at: Moment) -> String {
+    When::at(at, &Local::Utc).value()
 }
 
 record! {
@@ -243,6 +242,11 @@ pub(super) fn uid_of(stored: &Stored, comp: Comp) -> String {
     stored.parts(comp).find_map(|part| part.line("UID")).map_or_else(String::new, |line| line.to_text())
 }
 
+/// A UID for a new object (RFC 7986 §5.3). Fails where the operating system has no randomness to give.
+pub(super) fn new_uid(cx: &Cx) -> Result<String, ToolError> {
+    cx.ids.uuid().map_err(|_| ToolError::Refused("No new UID could be made; try again later.".into()))
+}
+
 fn report(cx: &Cx, calendar: &Calendar, comp: Comp, filter: &str, data: &str) -> Result<Found, Error> {
     let mut inner = String::from("<d:prop><d:getetag/>");
     let _ = match data {
@@ -334,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_range_is_written_in_utc() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let at = |text: &str| text.parse::<Moment>().unwrap();
         let range = Range { start: at("2026-03-01T01:00:00+01:00"), end: at("2026-03-31T00:00:00Z") };
         assert_eq!(range.attributes(), " start=\"20260301T000000Z\" end=\"20260331T000000Z\"");
     }

@@ -27,6 +27,18 @@ pub enum Trigger {
     At(When),
 }
 
+impl Trigger {
+    /// Whether both go off at the same time, a day being taken for 24 hours.
+    fn is_same(&self, other: &Trigger) -> bool {
+        match (self, other) {
+            (Trigger::After(span, from), Trigger::After(other, other_from)) => {
+                from == other_from && span.total_seconds() == other.total_seconds()
+            }
+            (one, other) => one == other,
+        }
+    }
+}
+
 /// A reminder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
@@ -121,7 +133,7 @@ impl Alarm {
     fn says_the_same(&self, old: &Alarm) -> bool {
         let agree = |new: &Option<String>, old: &Option<String>| new.is_none() || new == old;
         self.action == old.action
-            && self.trigger == old.trigger
+            && self.trigger.is_same(&old.trigger)
             && agree(&self.description, &old.description)
             && agree(&self.summary, &old.summary)
     }

@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("rpc", &[]),
     ("contentline", &[]),
+    ("ical", &["clock", "contentline"]),
     ("schema", &["spelling"]),
     ("gate", &["clock"]),
     ("http", &["cancel", "sys"]),
@@ -20,7 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("log", &["clock"]),
     ("nextcloud", &["cancel", "clock", "schema", "secret"]),
     ("tool", &["clock", "nextcloud", "schema"]),
-    ("apps", &["contentline", "nextcloud", "schema", "tool"]),
+    ("apps", &["clock", "contentline", "ical", "nextcloud", "schema", "tool"]),
     ("registry", &["apps", "nextcloud", "schema", "tool"]),
     ("store", &["clock", "secret"]),
     ("auth", &["cancel", "clock", "config", "nextcloud", "secret", "store", "tool"]),
@@ -95,6 +96,7 @@ fn what_only_one_place_may_do_is_done_there_only() {
         ("unimplemented!", &[], "unfinished work does not land"),
         ("percent_encode", &["nextcloud"], "paths are encoded in one place"),
         ("TcpStream", &["http", "replay"], "apps open no connection"),
+        ("jiff::", &["ical"], "one place knows time zones"),
         ("roxmltree", &["nextcloud", "replay"], "one place reads XML"),
     ];
     let mut wrong = Vec::new();

@@ -39,6 +39,9 @@ impl Stored {
     }
 }
 
+/// An object, and the place of its calendar in a list.
+pub(super) type Placed = (usize, Stored);
+
 /// What a write left behind.
 #[derive(Debug, Clone)]
 pub(super) struct Saved {
@@ -132,7 +135,7 @@ pub(super) fn query_all(
     comp: Comp,
     range: Option<Range>,
     expand: bool,
-) -> Result<(Vec<(usize, Stored)>, Vec<CalendarError>), ToolError> {
+) -> Result<(Vec<Placed>, Vec<CalendarError>), ToolError> {
     let (mut objects, mut errors) = (Vec::new(), Vec::new());
     let (mut readable, mut first_failure) = (0, None);
     let total = calendars.len() as u64;

@@ -1,0 +1,252 @@
+//! Events of a span of time, and which of them are wanted.
+
+use std::collections::BTreeMap;
+
+use super::changing::list;
+use super::reading::{EventSummary, Listed, View};
+use super::times::end_of;
+use crate::apps::calendar::calendars::{Calendar, Comp};
+use crate::apps::calendar::objects::{self, CalendarError, Range, Stored};
+use crate::contentline::Component;
+use crate::ical::{self, Local, Moment, Occurrences, When, Zone, Zones, value_text};
+use crate::tool::{Cx, ToolError};
+
+/// Instances of one series that are worked out here, where Nextcloud gives up: it refuses series with more than 3,500.
+const INSTANCES_MAX: usize = 50_000;
+const KIND: &str = Comp::Event.name();
+
+/// Which events are wanted. Texts are looked for in any case.
+#[derive(Debug, Default)]
+pub(super) struct Filter {
+    pub title_contains: Option<String>,
+    pub location_contains: Option<String>,
+    /// Comma-separated; one of them is enough.
+    pub categories: Option<String>,
+    pub status: Option<String>,
+    pub attendees_min: Option<i64>,
+    pub duration_min_minutes: Option<i64>,
+}
+
+impl Filter {
+    fn takes(&self, event: &EventSummary) -> bool {
+        let contains = |text: &str, wanted: &Option<String>| {
+            wanted.as_deref().is_none_or(|wanted| text.to_lowercase().contains(&wanted.trim().to_lowercase()))
+        };
+        let wanted = list(self.categories.as_deref().unwrap_or_default());
+        let has = |wanted: &String| event.categories.iter().any(|c| c.to_lowercase() == wanted.to_lowercase());
+        let status = event.status.as_deref().unwrap_or("CONFIRMED");
+        let attendees = event.attendees.as_ref().map_or(0, Vec::len) as i64;
+        contains(&event.summary, &self.title_contains)
+            && contains(event.location.as_deref().unwrap_or_default(), &self.location_contains)
+            && (wanted.is_empty() || wanted.iter().any(has))
+            && self.status.as_deref().map(str::trim).is_none_or(|s| s.is_empty() || s.eq_ignore_ascii_case(status))
+            && self.attendees_min.is_none_or(|least| attendees >= least)
+            && self.duration_min_minutes.is_none_or(|least| event.duration_minutes.unwrap_or(0) >= least)
+    }
+}
+
+/// What was found: rows in the order of their start, and what could not be read.
+pub(super) struct Found {
+    pub events: Vec<EventSummary>,
+    pub errors: Vec<CalendarError>,
+}
+
+/// The events of some calendars that touch the range, a series as its instances; without a range all events, a series as
+/// one. `shown_in` is the zone in which times are shown and whole days counted.
+///
+/// Nextcloud filters by the range and expands the series. What has no series is taken as it is stored, with its own zone,
+/// which an expansion loses.
+pub(super) fn events(
+    cx: &Cx,
+    calendars: &[Calendar],
+    range: Option<Range>,
+    shown_in: Option<&Local>,
+    filter: &Filter,
+) -> Result<Found, ToolError> {
+    let asked = range.map(|range| widened(range, shown_in));
+    let (stored, mut errors) = objects::query_all(cx, calendars, Comp::Event, asked, false)?;
+    let mut listed: Vec<Listed> = Vec::new();
+    let mut series: BTreeMap<usize, Vec<&Stored>> = BTreeMap::new();
+    for (place, stored) in &stored {
+        if range.is_some() && stored.parts(Comp::Event).any(is_recurring) {
+            series.entry(*place).or_default().push(stored);
+            continue;
+        }
+        let view = view(stored, &calendars[*place], shown_in);
+        listed.extend(stored.parts(Comp::Event).filter_map(|event| view.listed(event, None)));
+    }
+    if let Some(range) = asked {
+        for (place, stored) in series {
+            let calendar = &calendars[place];
+            instances(cx, calendar, &stored, range, shown_in, &mut listed, &mut errors)?;
+        }
+    }
+    listed.retain(|event| range.is_none_or(|range| touches(event, range)) && filter.takes(&event.row));
+    listed.sort_by(|a, b| (a.start, &a.row.summary, &a.row.uid).cmp(&(b.start, &b.row.summary, &b.row.uid)));
+    Ok(Found { events: listed.into_iter().map(|event| event.row).collect(), errors })
+}
+
+/// RFC 4791 §9.9; an event that takes no time is there at its start.
+fn touches(event: &Listed, range: Range) -> bool {
+    event.start < range.end && (event.end > range.start || event.end == event.start && event.start >= range.start)
+}
+
+/// A day has its hours where one is: what Nextcloud takes for UTC may begin and end most of a day off.
+fn widened(range: Range, shown_in: Option<&Local>) -> Range {
+    const DAY: ical::Duration = ical::Duration { days: 1, seconds: 0 };
+    let moved = |at: Moment, by: ical::Duration| {
+        let when = When::at(at, &Local::Utc);
+        by.after(&when, &Zones::none()).and_then(|when| when.moment(&Zones::none())).unwrap_or(at)
+    };
+    match shown_in.and_then(Local::tzid) {
+        None => range,
+        Some(_) => Range { start: moved(range.start, ical::Duration { days: -1, ..DAY }), end: moved(range.end, DAY) },
+    }
+}
+
+fn view<'a>(stored: &'a Stored, calendar: &'a Calendar, shown_in: Option<&'a Local>) -> View<'a> {
+    View { zones: Zones::of(&stored.component), stored, calendar, shown_in }
+}
+
+fn is_recurring(event: &Component) -> bool {
+    ["RRULE", "RDATE", "RECURRENCE-ID"].iter().any(|name| event.line(name).is_some())
+}
+
+/// The instances of some series of a calendar. Those of which Nextcloud cannot tell them are worked out here.
+fn instances(
+    cx: &Cx,
+    calendar: &Calendar,
+    series: &[&Stored],
+    range: Range,
+    shown_in: Option<&Local>,
+    listed: &mut Vec<Listed>,
+    errors: &mut Vec<CalendarError>,
+) -> Result<(), ToolError> {
+    let paths: Vec<_> = series.iter().map(|stored| stored.path.clone()).collect();
+    let expanded = match objects::expand(cx, calendar, &paths, range) {
+        Ok(expanded) => expanded,
+        Err(error) if error.kind.is_servers_fault() => {
+            log::warn!("a calendar's series could not be expanded by Nextcloud status={:?}", error.status);
+            Vec::new()
+        }
+        Err(error) => return Err(error.into()),
+    };
+    for stored in series {
+        let view = view(stored, calendar, shown_in);
+        let master = ical::master(&stored.component, KIND).filter(|event| ical::is_master(event));
+        match expanded.iter().find(|(path, _)| path.as_str() == stored.path.as_str()) {
+            Some((_, instances)) => {
+                for instance in ical::of_kind(instances, KIND) {
+                    let event = in_own_zone(instance, stored, calendar);
+                    listed.extend(view.listed(&event, master));
+                }
+            }
+            None => match worked_out(stored, range) {
+                Some(events) => {
+                    listed.extend(events.iter().filter_map(|event| view.listed(event, master)));
+                }
+                None => errors.push(CalendarError {
+                    calendar_name: calendar.name.clone(),
+                    error: format!(
+                        "the series {:?} could not be expanded; nc_calendar_get_event shows it",
+                        objects::uid_of(stored, Comp::Event)
+                    ),
+                }),
+            },
+        }
+    }
+    Ok(())
+}
+
+/// An instance that Nextcloud made, which tells its times in UTC, with the times of the stored event's zone.
+fn in_own_zone(instance: &Component, stored: &Stored, calendar: &Calendar) -> Component {
+    let zones = Zones::of(&stored.component);
+    let mut event = instance.clone();
+    let due = instance.line("RECURRENCE-ID").and_then(When::of);
+    let master = ical::master(&stored.component, KIND);
+    let exception = due.as_ref().and_then(|due| {
+        ical::of_kind(&stored.component, KIND).find(|event| {
+            let id = event.line("RECURRENCE-ID").and_then(When::of);
+            id.is_some_and(|id| id.moment(&zones) == due.moment(&zones) || is_floating(&id) && expanded_as(&id, due, calendar))
+        })
+    });
+    let form_of = |event: Option<&Component>, name: &str| event?.line(name).and_then(When::of);
+    for (name, like, source) in [
+        ("RECURRENCE-ID", "DTSTART", master),
+        ("DTSTART", "DTSTART", exception.or(master)),
+        ("DTEND", "DTEND", exception.or(master)),
+    ] {
+        let Some(told) = instance.line(name).and_then(When::of) else { continue };
+        let Some(form) = form_of(source, like).or_else(|| form_of(source, "DTSTART")) else { continue };
+        let own = match (&told, &form) {
+            (When::Utc(_), When::Floating(_)) => floating(&told, calendar),
+            (When::Utc(_), _) => told.in_form_of(&form, &zones),
+            _ => continue,
+        };
+        event.set(own.line(name));
+    }
+    event
+}
+
+fn is_floating(when: &When) -> bool {
+    matches!(when, When::Floating(_))
+}
+
+fn expanded_as(floating_id: &When, told: &When, calendar: &Calendar) -> bool {
+    floating(told, calendar) == *floating_id
+}
+
+/// Takes back what Nextcloud does to floating times: it reads them in the calendar's zone, or as UTC.
+fn floating(told: &When, calendar: &Calendar) -> When {
+    let zone = calendar.timezone.as_deref().and_then(Zone::iana);
+    let local = match (zone, told.moment(&Zones::none())) {
+        (Some(zone), Some(moment)) => zone.local(moment),
+        _ => told.start(),
+    };
+    When::Floating(local)
+}
+
+/// The instances of a series in a range, exceptions in their place; `None` for a rule that this program does not know.
+fn worked_out(stored: &Stored, range: Range) -> Option<Vec<Component>> {
+    let mut calendar = stored.component.clone();
+    let zones = Zones::of(&stored.component);
+    let master = ical::master(&stored.component, KIND).filter(|event| ical::is_master(event))?;
+    let within = |event: &Component| -> Option<bool> {
+        let start = event.line("DTSTART").and_then(When::of)?.moment(&zones)?;
+        let end = end_of(event, &zones)?.moment(&zones)?;
+        Some(start < range.end && (end > range.start || end == start))
+    };
+    let span = end_of(master, &zones)?.moment(&zones)?.duration_since(
+        master.line("DTSTART").and_then(When::of)?.moment(&zones)?,
+    );
+    for due in Occurrences::of(master, &zones)?.take(INSTANCES_MAX) {
+        let Some(at) = due.moment(&zones) else { break };
+        if at >= range.end {
+            break;
+        }
+        let is_over = at.checked_add(span).is_ok_and(|end| end < range.start);
+        if !is_over && ical::instance(&stored.component, KIND, &due).is_none() {
+            ical::new_instance(&mut calendar, KIND, &due);
+        }
+    }
+    let events = ical::of_kind(&calendar, KIND).filter(|event| !ical::is_master(event));
+    Some(events.filter(|event| within(event) == Some(true)).cloned().collect())
+}
+
+/// Reads a day or time that bounds a range; a day alone is its beginning, or its end if it is the last one.
+pub(super) fn bound(text: &str, local: &Local, is_end: bool) -> Result<Moment, String> {
+    let when = When::parse(text, local)?;
+    let when = match when {
+        When::Date(day) => {
+            let day = if is_end { ical::plus_days(day, 1).ok_or("the year is out of range")? } else { day };
+            local.when(day.at(0, 0, 0, 0))
+        }
+        when => when,
+    };
+    when.moment(&Zones::none()).ok_or_else(|| "the year is out of range".to_owned())
+}
+
+/// Whether a stored object holds a rule; for tools that change whole series.
+pub(in crate::apps::calendar) fn is_series(stored: &Stored) -> bool {
+    stored.parts(Comp::Event).any(|event| value_text(event, "RRULE").is_some() || event.line("RDATE").is_some())
+}

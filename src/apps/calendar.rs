@@ -3,6 +3,7 @@
 //! Routes: `calendar-home-set` of the principal (RFC 4791, RFC 6638), `/remote.php/dav/calendars/{user id}/…`.
 
 mod availability;
+mod bulk;
 mod calendars;
 mod collections;
 mod objects;
@@ -31,6 +32,15 @@ pub const APP: App = App {
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(availability::find_availability),
+        },
+        Tool {
+            name: "nc_calendar_bulk_operations",
+            about: "Change, delete or move all events that match every given filter, at most 100. Recurring events are left \
+                    alone unless apply_to_series is set. Attendees get Nextcloud's usual mails. Try dry_run first.",
+            scopes: &[Scope::CalendarWrite],
+            effect: Effect::Update,
+            needs: Needs::Nothing,
+            handler: &typed(bulk::bulk_operations),
         },
         Tool {
             name: "nc_calendar_manage_calendar",

@@ -168,7 +168,8 @@ fn range(cx: &Cx, p: &FindAvailability, local: &Local, zone: &Zone) -> Result<Ra
         },
     };
     let end = match p.date_range_end.trim() {
-        "" => start + std::time::Duration::from_secs(DAYS_USUAL as u64 * 86_400),
+        "" => Moment::from_second(start.as_second() + DAYS_USUAL * 86_400)
+            .map_err(|_| wrong("date_range_start", "the year is out of range"))?,
         text => moment("date_range_end", text, 1)?.0,
     };
     if end <= start {

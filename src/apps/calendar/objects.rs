@@ -43,7 +43,7 @@ impl Stored {
 #[derive(Debug, Clone)]
 pub(super) struct Saved {
     pub href: String,
-    /// Absent only if Nextcloud did not tell it, even when asked.
+    /// Absent if Nextcloud did not tell it, even when asked, and after a move.
     pub etag: Option<String>,
     pub status: u16,
 }
@@ -233,8 +233,7 @@ pub(super) fn move_to(
         .header("Overwrite", "F")
         .if_match(&stored.etag);
     let response = cx.nc.send(request).map_err(|error| refused(error, &subject))?;
-    let etag = response.etag().or_else(|| etag_of(cx, &path));
-    Ok(Saved { href: path.as_str().to_owned(), etag, status: response.status })
+    Ok(Saved { href: path.as_str().to_owned(), etag: response.etag(), status: response.status })
 }
 
 /// The UID of an object; empty if it has none.

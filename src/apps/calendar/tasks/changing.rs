@@ -4,7 +4,7 @@ use super::reading::{self, Status};
 use super::recurring;
 use crate::apps::calendar::calendars::Comp;
 use crate::contentline::{Component, Line};
-use crate::ical::{self, Alarm, Local, Moment, When, Zones};
+use crate::ical::{self, Alarm, Local, Moment, Relation, Trigger, When, Zones};
 
 /// Fields of a task; `None` stays, "" takes away.
 #[derive(Debug, Clone, Default)]
@@ -76,7 +76,8 @@ impl Changes {
             .filter_map(|when| Some((when.tzid()?.to_owned(), when.moment(&zones)?)))
             .collect();
         if let Some(alarms) = &self.alarms {
-            Alarm::replace_all(todo, alarms, setting.recipients, &zones);
+            let alarms = fitting(todo, alarms, &zones)?;
+            Alarm::replace_all(todo, &alarms, setting.recipients, &zones);
         }
         for (tzid, first) in tzids {
             ical::ensure_zone(calendar, &tzid, first);
@@ -218,6 +219,24 @@ pub(super) fn completed_at(text: &str, setting: &Setting<'_>) -> Result<When, St
     Ok(When::at(at, &Local::Utc))
 }
 
+/// The alarms as this task can have them: without DTSTART there is only DUE to count from (RFC 5545 §3.8.6.3).
+fn fitting(todo: &Component, alarms: &[Alarm], zones: &Zones<'_>) -> Result<Vec<Alarm>, String> {
+    let (has_start, has_due) = (todo.line("DTSTART").is_some(), reading::due(todo, zones).is_some());
+    let fit = |alarm: &Alarm| match &alarm.trigger {
+        Trigger::After(..) if !has_start && !has_due => {
+            Err("`reminders`: `minutes_before` needs a task with `due` or `dtstart`".to_owned())
+        }
+        Trigger::After(span, Relation::Start) if !has_start => {
+            Ok(Alarm { trigger: Trigger::After(*span, Relation::End), ..alarm.clone() })
+        }
+        Trigger::After(_, Relation::End) if !has_due => {
+            Err("`reminders`: `related` END needs a task with `due`".to_owned())
+        }
+        _ => Ok(alarm.clone()),
+    };
+    alarms.iter().map(fit).collect()
+}
+
 fn set_categories(todo: &mut Component, categories: &str) {
     let new = list(categories);
     if new == reading::categories(todo) {
@@ -345,6 +364,23 @@ mod tests {
         };
         assert_eq!(changed(&full.to_string(), &clear).unwrap().to_string(), OPEN);
         assert_eq!(changed(OPEN, &Changes::default()).unwrap().to_string(), OPEN);
+    }
+
+    #[test]
+    fn a_reminder_counts_from_the_due_time_where_there_is_no_start() {
+        let alarm = |relation| Alarm {
+            action: ical::Action::Display,
+            trigger: Trigger::After(ical::Duration::minutes(-15), relation),
+            description: None,
+            summary: None,
+        };
+        let with = |due: Option<&str>, relation| {
+            let due = due.map(str::to_owned);
+            changed(OPEN, &Changes { due, alarms: Some(vec![alarm(relation)]), ..Changes::default() })
+        };
+        let due = with(Some("2026-12-02T10:00"), Relation::Start).unwrap().to_string();
+        assert!(due.contains("TRIGGER;RELATED=END:-PT15M\r\n"), "{due}");
+        assert!(with(None, Relation::Start).unwrap_err().contains("`due` or `dtstart`"));
     }
 
     #[test]

@@ -109,9 +109,7 @@ impl Changes {
         let zones = Zones::of(&owned);
         let event = match instance {
             None => ical::master_mut(calendar, KIND),
-            Some(at) if ical::instance(&owned, KIND, at).is_some() => {
-                ical::instance_mut(calendar, KIND, at)
-            }
+            Some(at) if ical::instance(&owned, KIND, at).is_some() => ical::instance_mut(calendar, KIND, at),
             Some(at) => ical::new_instance(calendar, KIND, at),
         };
         let event = event.ok_or("the object holds no event that can be changed")?;
@@ -149,17 +147,17 @@ impl Changes {
                 ical::set_or_remove(event, name, text);
             }
         }
-        for (name, argument, text, words) in [
-            ("STATUS", "status", &self.status, STATUSES),
-            ("CLASS", "privacy", &self.privacy, CLASSES),
-        ] {
+        for (name, argument, text, words) in
+            [("STATUS", "status", &self.status, STATUSES), ("CLASS", "privacy", &self.privacy, CLASSES)]
+        {
             match text.as_deref().map(str::trim) {
                 None => {}
                 Some("") => event.remove(name),
                 Some(text) => {
-                    let word = words.iter().find(|word| word.eq_ignore_ascii_case(text)).ok_or_else(|| {
-                        format!("`{argument}` must be one of {}, got {text:?}", words.join(", "))
-                    })?;
+                    let word =
+                        words.iter().find(|word| word.eq_ignore_ascii_case(text)).ok_or_else(|| {
+                            format!("`{argument}` must be one of {}, got {text:?}", words.join(", "))
+                        })?;
                     event.set(Line::new(name, *word));
                 }
             }

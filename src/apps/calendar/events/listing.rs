@@ -8,7 +8,8 @@ use super::times::end_of;
 use crate::apps::calendar::calendars::{Calendar, Comp};
 use crate::apps::calendar::objects::{self, CalendarError, Range, Stored};
 use crate::contentline::Component;
-use crate::ical::{self, Local, Moment, Occurrences, When, Zone, Zones, value_text};
+use crate::ical::{self, Local, Moment, Occurrences, When, Zone, Zones};
+use crate::nextcloud::Kind;
 use crate::tool::{Cx, ToolError};
 
 /// Instances of one series that are worked out here, where Nextcloud gives up: it refuses series with more than 3,500.
@@ -33,13 +34,18 @@ impl Filter {
             wanted.as_deref().is_none_or(|wanted| text.to_lowercase().contains(&wanted.trim().to_lowercase()))
         };
         let wanted = list(self.categories.as_deref().unwrap_or_default());
-        let has = |wanted: &String| event.categories.iter().any(|c| c.to_lowercase() == wanted.to_lowercase());
+        let has =
+            |wanted: &String| event.categories.iter().any(|c| c.to_lowercase() == wanted.to_lowercase());
         let status = event.status.as_deref().unwrap_or("CONFIRMED");
         let attendees = event.attendees.as_ref().map_or(0, Vec::len) as i64;
         contains(&event.summary, &self.title_contains)
             && contains(event.location.as_deref().unwrap_or_default(), &self.location_contains)
             && (wanted.is_empty() || wanted.iter().any(has))
-            && self.status.as_deref().map(str::trim).is_none_or(|s| s.is_empty() || s.eq_ignore_ascii_case(status))
+            && self
+                .status
+                .as_deref()
+                .map(str::trim)
+                .is_none_or(|s| s.is_empty() || s.eq_ignore_ascii_case(status))
             && self.attendees_min.is_none_or(|least| attendees >= least)
             && self.duration_min_minutes.is_none_or(|least| event.duration_minutes.unwrap_or(0) >= least)
     }
@@ -88,7 +94,8 @@ pub(super) fn events(
 
 /// RFC 4791 §9.9; an event that takes no time is there at its start.
 fn touches(event: &Listed, range: Range) -> bool {
-    event.start < range.end && (event.end > range.start || event.end == event.start && event.start >= range.start)
+    event.start < range.end
+        && (event.end > range.start || event.end == event.start && event.start >= range.start)
 }
 
 /// A day has its hours where one is: what Nextcloud takes for UTC may begin and end most of a day off.
@@ -100,7 +107,10 @@ fn widened(range: Range, shown_in: Option<&Local>) -> Range {
     };
     match shown_in.and_then(Local::tzid) {
         None => range,
-        Some(_) => Range { start: moved(range.start, ical::Duration { days: -1, ..DAY }), end: moved(range.end, DAY) },
+        Some(_) => Range {
+            start: moved(range.start, ical::Duration { days: -1, ..DAY }),
+            end: moved(range.end, DAY),
+        },
     }
 }
 
@@ -125,7 +135,7 @@ fn instances(
     let paths: Vec<_> = series.iter().map(|stored| stored.path.clone()).collect();
     let expanded = match objects::expand(cx, calendar, &paths, range) {
         Ok(expanded) => expanded,
-        Err(error) if error.kind.is_servers_fault() => {
+        Err(error) if error.kind == Kind::Server => {
             log::warn!("a calendar's series could not be expanded by Nextcloud status={:?}", error.status);
             Vec::new()
         }
@@ -167,7 +177,9 @@ fn in_own_zone(instance: &Component, stored: &Stored, calendar: &Calendar) -> Co
     let exception = due.as_ref().and_then(|due| {
         ical::of_kind(&stored.component, KIND).find(|event| {
             let id = event.line("RECURRENCE-ID").and_then(When::of);
-            id.is_some_and(|id| id.moment(&zones) == due.moment(&zones) || is_floating(&id) && expanded_as(&id, due, calendar))
+            id.is_some_and(|id| {
+                id.moment(&zones) == due.moment(&zones) || is_floating(&id) && expanded_as(&id, due, calendar)
+            })
         })
     });
     let form_of = |event: Option<&Component>, name: &str| event?.line(name).and_then(When::of);
@@ -216,9 +228,9 @@ fn worked_out(stored: &Stored, range: Range) -> Option<Vec<Component>> {
         let end = end_of(event, &zones)?.moment(&zones)?;
         Some(start < range.end && (end > range.start || end == start))
     };
-    let span = end_of(master, &zones)?.moment(&zones)?.duration_since(
-        master.line("DTSTART").and_then(When::of)?.moment(&zones)?,
-    );
+    let span = end_of(master, &zones)?
+        .moment(&zones)?
+        .duration_since(master.line("DTSTART").and_then(When::of)?.moment(&zones)?);
     for due in Occurrences::of(master, &zones)?.take(INSTANCES_MAX) {
         let Some(at) = due.moment(&zones) else { break };
         if at >= range.end {
@@ -244,9 +256,4 @@ pub(super) fn bound(text: &str, local: &Local, is_end: bool) -> Result<Moment, S
         when => when,
     };
     when.moment(&Zones::none()).ok_or_else(|| "the year is out of range".to_owned())
-}
-
-/// Whether a stored object holds a rule; for tools that change whole series.
-pub(in crate::apps::calendar) fn is_series(stored: &Stored) -> bool {
-    stored.parts(Comp::Event).any(|event| value_text(event, "RRULE").is_some() || event.line("RDATE").is_some())
 }

@@ -17,7 +17,7 @@ use crate::tool::Cx;
 const DESCRIPTION_CHARS_MAX: usize = 300;
 
 record! {
-    pub(super) struct Attendee {
+    pub(in crate::apps::calendar) struct Attendee {
         email: String,
         name: Option<String>,
         /// `ACCEPTED`, `DECLINED`, `TENTATIVE`, `NEEDS-ACTION`.
@@ -27,7 +27,7 @@ record! {
 }
 
 record! {
-    pub(super) struct EventSummary {
+    pub(in crate::apps::calendar) struct EventSummary {
         uid: String,
         summary: String,
         start: String,
@@ -62,7 +62,7 @@ record! {
 
 record! {
     /// An instance of the series that differs from it.
-    pub(super) struct Exception {
+    pub(in crate::apps::calendar) struct Exception {
         recurrence_id: String,
         title: String,
         start: String,
@@ -72,7 +72,7 @@ record! {
 }
 
 record! {
-    pub(super) struct Event {
+    pub(in crate::apps::calendar) struct Event {
         uid: String,
         title: String,
         summary: String,

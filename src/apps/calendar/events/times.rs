@@ -82,7 +82,8 @@ fn start(changes: &Changes, old: Option<&When>, meant: &Local) -> Result<When, S
     match changes.all_day {
         Some(true) => Ok(When::Date(start.date())),
         Some(false) if start.is_date() => Err(
-            "`all_day` is false, but there is no time of day; give `start_datetime` like 2026-11-25T09:00".into(),
+            "`all_day` is false, but there is no time of day; give `start_datetime` like 2026-11-25T09:00"
+                .into(),
         ),
         _ => Ok(start),
     }
@@ -176,7 +177,9 @@ pub(super) fn recur(
         for name in ["RRULE", "RDATE", "EXDATE", "EXRULE"] {
             event.remove(name);
         }
-        return match changes.recurring == Some(true) || changes.rule_end.as_deref().is_some_and(|t| !t.is_empty()) {
+        return match changes.recurring == Some(true)
+            || changes.rule_end.as_deref().is_some_and(|t| !t.is_empty())
+        {
             true => Err("a series needs a `recurrence_rule`, e.g. FREQ=WEEKLY;BYDAY=MO".into()),
             false => Ok(()),
         };
@@ -191,12 +194,17 @@ pub(super) fn recur(
         (None, Some(stored)) if changes.rule_end.is_some() || moved.is_some() => match Rule::parse(stored) {
             Ok(rule) => rule,
             Err(why) if changes.rule_end.is_some() => {
-                return Err(format!("the stored rule {stored} cannot be changed ({why}); give `recurrence_rule`"));
+                return Err(format!(
+                    "the stored rule {stored} cannot be changed ({why}); give `recurrence_rule`"
+                ));
             }
             Err(_) => return Ok(()),
         },
         (None, Some(_)) => return Ok(()),
-        (None, None) if changes.recurring == Some(true) || changes.rule_end.as_deref().is_some_and(|t| !t.is_empty()) => {
+        (None, None)
+            if changes.recurring == Some(true)
+                || changes.rule_end.as_deref().is_some_and(|t| !t.is_empty()) =>
+        {
             return Err("a series needs a `recurrence_rule`, e.g. FREQ=WEEKLY;BYDAY=MO".into());
         }
         (None, None) => return Ok(()),

@@ -298,8 +298,10 @@ fn create(
     let uid = objects::new_uid(cx)?;
     let mut object = ical::calendar();
     let mut event = Component::new(KIND);
+    let now = When::at(ical::moment_of(cx.clock.now()), &Local::Utc);
     event.push(Line::text("UID", &uid));
-    event.push(When::at(ical::moment_of(cx.clock.now()), &Local::Utc).line("CREATED"));
+    event.push(now.line("DTSTAMP"));
+    event.push(now.line("CREATED"));
     object.push_child(event);
     let note = apply(cx, changes, &mut object, None, local)?;
     let saved = objects::create(cx, calendar, Comp::Event, &uid, &object)?;

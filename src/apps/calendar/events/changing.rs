@@ -14,6 +14,10 @@ const CLASSES: [&str; 3] = ["PUBLIC", "PRIVATE", "CONFIDENTIAL"];
 /// What makes a change one that everybody invited has to look at again (RFC 5546 §2.1.4).
 const SIGNIFICANT: [&str; 7] = ["DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "STATUS"];
 
+/// What an exception has in common with its series until it is changed.
+const TOGETHER: [&str; 9] =
+    ["SUMMARY", "DESCRIPTION", "LOCATION", "CATEGORIES", "STATUS", "CLASS", "PRIORITY", "URL", "COLOR"];
+
 /// Fields of an event; `None` stays, "" takes away.
 #[derive(Debug, Clone, Default)]
 pub(in crate::apps::calendar) struct Changes {
@@ -114,6 +118,7 @@ impl Changes {
         };
         let event = event.ok_or("the object holds no event that can be changed")?;
         let before = event.clone();
+        let old_alarms = Alarm::all_of(event);
         self.texts(event)?;
         let moved = times::set(self, event, &zones, setting.local)?;
         if instance.is_none() {
@@ -125,6 +130,7 @@ impl Changes {
         self.alarms(event, setting, &zones);
         let is_significant = SIGNIFICANT.iter().any(|name| !same(&before, event, name));
         ical::touch(event, setting.now, is_significant && before.line("DTSTART").is_some());
+        let after = event.clone();
         let is_single = event.line("RRULE").is_none() && event.line("RDATE").is_none();
         if let Some(Moved { from, to }) = moved.filter(|_| instance.is_none()) {
             times::move_exceptions(calendar, &from, &to, &zones);
@@ -133,10 +139,45 @@ impl Changes {
             // Of a series that is none any more, the exceptions would stay as events of their own.
             calendar.retain_children(|child| !child.is(KIND) || ical::is_master(child));
         }
+        if instance.is_none() {
+            for exception in exceptions_of(calendar) {
+                self.go_along(exception, &before, &after, &old_alarms, setting, &zones);
+            }
+        }
         if self.touch_times() {
             define_zones(calendar, &owned);
         }
         Ok(())
+    }
+
+    /// Changes an exception as its series was changed, in what both had alike.
+    fn go_along(
+        &self,
+        exception: &mut Component,
+        before: &Component,
+        after: &Component,
+        old_alarms: &[Alarm],
+        setting: &Setting<'_>,
+        zones: &Zones<'_>,
+    ) {
+        let untouched = exception.clone();
+        for name in TOGETHER {
+            if same(before, exception, name) && !same(before, after, name) {
+                exception.set_all(name, after.lines(name).cloned().collect());
+            }
+        }
+        let addresses = |event: &Component| -> Vec<String> {
+            event.lines("ATTENDEE").map(|line| Person::of(line).address.to_lowercase()).collect()
+        };
+        if addresses(&untouched) == addresses(before) {
+            self.people(exception, setting);
+        }
+        if Alarm::all_of(exception) == old_alarms {
+            self.alarms(exception, setting, zones);
+        }
+        if *exception != untouched {
+            ical::touch(exception, setting.now, false);
+        }
     }
 
     fn texts(&self, event: &mut Component) -> Result<(), String> {
@@ -281,6 +322,10 @@ pub(in crate::apps::calendar) fn list(text: &str) -> Vec<String> {
         }
     }
     parts
+}
+
+fn exceptions_of(calendar: &mut Component) -> impl Iterator<Item = &mut Component> {
+    calendar.children_mut().filter(|child| child.is(Comp::Event.name()) && !ical::is_master(child))
 }
 
 fn same(before: &Component, after: &Component, name: &str) -> bool {

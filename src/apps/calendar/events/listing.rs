@@ -1,7 +1,5 @@
 //! Events of a span of time, and which of them are wanted.
 
-use std::collections::BTreeMap;
-
 use super::changing::list;
 use super::reading::{EventSummary, Listed, View};
 use super::times::end_of;
@@ -9,7 +7,7 @@ use crate::apps::calendar::calendars::{Calendar, Comp};
 use crate::apps::calendar::objects::{self, CalendarError, Range, Stored};
 use crate::contentline::Component;
 use crate::ical::{self, Local, Moment, Occurrences, When, Zone, Zones};
-use crate::nextcloud::Kind;
+use crate::nextcloud::{Kind, UrlPath};
 use crate::tool::{Cx, ToolError};
 
 /// Instances of one series that are worked out here, where Nextcloud gives up: it refuses series with more than 3,500.
@@ -70,22 +68,25 @@ pub(super) fn events(
     filter: &Filter,
 ) -> Result<Found, ToolError> {
     let asked = range.map(|range| widened(range, shown_in));
-    let (stored, mut errors) = objects::query_all(cx, calendars, Comp::Event, asked, false)?;
-    let mut listed: Vec<Listed> = Vec::new();
-    let mut series: BTreeMap<usize, Vec<&Stored>> = BTreeMap::new();
-    for (place, stored) in &stored {
-        if range.is_some() && stored.parts(Comp::Event).any(is_recurring) {
-            series.entry(*place).or_default().push(stored);
-            continue;
+    let (mut listed, mut errors) = (Vec::new(), Vec::new());
+    let (mut is_any_readable, mut first_failure) = (false, None);
+    for (place, calendar) in calendars.iter().enumerate() {
+        match of_calendar(cx, calendar, asked, shown_in) {
+            Ok((events, faults)) => {
+                is_any_readable = true;
+                listed.extend(events);
+                errors.extend(faults);
+            }
+            Err(failure) => {
+                errors
+                    .push(CalendarError { calendar_name: calendar.name.clone(), error: failure.to_string() });
+                first_failure.get_or_insert(failure);
+            }
         }
-        let view = view(stored, &calendars[*place], shown_in);
-        listed.extend(stored.parts(Comp::Event).filter_map(|event| view.listed(event, None)));
+        cx.progress.report(place as u64 + 1, Some(calendars.len() as u64), "calendars read");
     }
-    if let Some(range) = asked {
-        for (place, stored) in series {
-            let calendar = &calendars[place];
-            instances(cx, calendar, &stored, range, shown_in, &mut listed, &mut errors)?;
-        }
+    if let Some(failure) = first_failure.filter(|_| !is_any_readable) {
+        return Err(failure);
     }
     listed.retain(|event| range.is_none_or(|range| touches(event, range)) && filter.takes(&event.row));
     listed.sort_by(|a, b| (a.start, &a.row.summary, &a.row.uid).cmp(&(b.start, &b.row.summary, &b.row.uid)));
@@ -122,50 +123,87 @@ fn is_recurring(event: &Component) -> bool {
     ["RRULE", "RDATE", "RECURRENCE-ID"].iter().any(|name| event.line(name).is_some())
 }
 
-/// The instances of some series of a calendar. Those of which Nextcloud cannot tell them are worked out here.
-fn instances(
+/// The events of one calendar, before the filter, and what of it cannot be read.
+fn of_calendar(
+    cx: &Cx,
+    calendar: &Calendar,
+    range: Option<Range>,
+    shown_in: Option<&Local>,
+) -> Result<(Vec<Listed>, Vec<CalendarError>), ToolError> {
+    let (found, is_filtered) = match objects::query(cx, calendar, Comp::Event, range, false) {
+        // One series with more than 3,500 instances, and Nextcloud filters nothing in this calendar.
+        Err(ToolError::Upstream(error)) if error.kind == Kind::Server && range.is_some() => {
+            log::warn!(
+                "a calendar could not be filtered by Nextcloud, it is read whole status={:?}",
+                error.status
+            );
+            (objects::query(cx, calendar, Comp::Event, None, false)?, false)
+        }
+        found => (found?, true),
+    };
+    let mut errors = found.errors;
+    let mut listed = Vec::new();
+    let is_series = |stored: &&Stored| range.is_some() && stored.parts(Comp::Event).any(is_recurring);
+    let (series, single): (Vec<&Stored>, Vec<&Stored>) = found.objects.iter().partition(is_series);
+    for stored in single {
+        let view = view(stored, calendar, shown_in);
+        listed.extend(stored.parts(Comp::Event).filter_map(|event| view.listed(event, None)));
+    }
+    let Some(range) = range.filter(|_| !series.is_empty()) else { return Ok((listed, errors)) };
+    let expanded = if is_filtered { expanded(cx, calendar, &series, range)? } else { Vec::new() };
+    for stored in series {
+        match instances(cx, calendar, stored, range, &expanded)? {
+            Some(events) => {
+                let view = view(stored, calendar, shown_in);
+                let master = ical::master(&stored.component, KIND).filter(|event| ical::is_master(event));
+                listed.extend(events.iter().filter_map(|event| view.listed(event, master)));
+            }
+            None => errors.push(CalendarError {
+                calendar_name: calendar.name.clone(),
+                error: format!(
+                    "the series {:?} could not be expanded; nc_calendar_get_event shows it",
+                    objects::uid_of(stored, Comp::Event)
+                ),
+            }),
+        }
+    }
+    Ok((listed, errors))
+}
+
+/// What Nextcloud expands; nothing, where it fails over one of them.
+fn expanded(
     cx: &Cx,
     calendar: &Calendar,
     series: &[&Stored],
     range: Range,
-    shown_in: Option<&Local>,
-    listed: &mut Vec<Listed>,
-    errors: &mut Vec<CalendarError>,
-) -> Result<(), ToolError> {
-    let paths: Vec<_> = series.iter().map(|stored| stored.path.clone()).collect();
-    let expanded = match objects::expand(cx, calendar, &paths, range) {
-        Ok(expanded) => expanded,
+) -> Result<Vec<(UrlPath, Component)>, ToolError> {
+    let paths: Vec<UrlPath> = series.iter().map(|stored| stored.path.clone()).collect();
+    match objects::expand(cx, calendar, &paths, range) {
         Err(error) if error.kind == Kind::Server => {
             log::warn!("a calendar's series could not be expanded by Nextcloud status={:?}", error.status);
-            Vec::new()
+            Ok(Vec::new())
         }
-        Err(error) => return Err(error.into()),
-    };
-    for stored in series {
-        let view = view(stored, calendar, shown_in);
-        let master = ical::master(&stored.component, KIND).filter(|event| ical::is_master(event));
-        match expanded.iter().find(|(path, _)| path.as_str() == stored.path.as_str()) {
-            Some((_, instances)) => {
-                for instance in ical::of_kind(instances, KIND) {
-                    let event = in_own_zone(instance, stored, calendar);
-                    listed.extend(view.listed(&event, master));
-                }
-            }
-            None => match worked_out(stored, range) {
-                Some(events) => {
-                    listed.extend(events.iter().filter_map(|event| view.listed(event, master)));
-                }
-                None => errors.push(CalendarError {
-                    calendar_name: calendar.name.clone(),
-                    error: format!(
-                        "the series {:?} could not be expanded; nc_calendar_get_event shows it",
-                        objects::uid_of(stored, Comp::Event)
-                    ),
-                }),
-            },
-        }
+        expanded => Ok(expanded?),
     }
-    Ok(())
+}
+
+/// The instances of one series, as Nextcloud told them, or else worked out here; one with a rule that this program does not
+/// know is asked for alone. `None` if nobody can tell them.
+fn instances(
+    cx: &Cx,
+    calendar: &Calendar,
+    stored: &Stored,
+    range: Range,
+    expanded: &[(UrlPath, Component)],
+) -> Result<Option<Vec<Component>>, ToolError> {
+    let of = |expanded: &[(UrlPath, Component)]| -> Option<Vec<Component>> {
+        let (_, told) = expanded.iter().find(|(path, _)| path.as_str() == stored.path.as_str())?;
+        Some(ical::of_kind(told, KIND).map(|event| in_own_zone(event, stored, calendar)).collect())
+    };
+    if let Some(events) = of(expanded).or_else(|| worked_out(stored, range)) {
+        return Ok(Some(events));
+    }
+    Ok(of(&self::expanded(cx, calendar, &[stored], range)?))
 }
 
 /// An instance that Nextcloud made, which tells its times in UTC, with the times of the stored event's zone.

@@ -221,7 +221,11 @@ pub(super) fn recur(
     if is_over {
         return Err("the recurrence ends before the event starts".into());
     }
-    event.set(Line::new("RRULE", rule.to_string()));
+    // What was asked for is kept as it was written, if it could stay as it is.
+    let asked = changes.rule.as_deref().map(|text| text.trim().to_ascii_uppercase());
+    let asked = asked.map(|text| text.strip_prefix("RRULE:").map_or(text.clone(), str::to_owned));
+    let text = asked.filter(|text| Rule::parse(text).as_ref() == Ok(&rule));
+    event.set(Line::new("RRULE", text.unwrap_or_else(|| rule.to_string())));
     Ok(())
 }
 

@@ -198,7 +198,11 @@ fn instances(
 ) -> Result<Option<Vec<Component>>, ToolError> {
     let of = |expanded: &[(UrlPath, Component)]| -> Option<Vec<Component>> {
         let (_, told) = expanded.iter().find(|(path, _)| path.as_str() == stored.path.as_str())?;
-        Some(ical::of_kind(told, KIND).map(|event| in_own_zone(event, stored, calendar)).collect())
+        Some(
+            ical::of_kind(told, KIND)
+                .map(|event| in_own_zone(event, stored, calendar.timezone.as_deref()))
+                .collect(),
+        )
     };
     if let Some(events) = of(expanded).or_else(|| worked_out(stored, range)) {
         return Ok(Some(events));
@@ -207,7 +211,7 @@ fn instances(
 }
 
 /// An instance that Nextcloud made, which tells its times in UTC, with the times of the stored event's zone.
-fn in_own_zone(instance: &Component, stored: &Stored, calendar: &Calendar) -> Component {
+fn in_own_zone(instance: &Component, stored: &Stored, zone: Option<&str>) -> Component {
     let zones = Zones::of(&stored.component);
     let mut event = instance.clone();
     let due = instance.line("RECURRENCE-ID").and_then(When::of);
@@ -216,7 +220,7 @@ fn in_own_zone(instance: &Component, stored: &Stored, calendar: &Calendar) -> Co
         ical::of_kind(&stored.component, KIND).find(|event| {
             let id = event.line("RECURRENCE-ID").and_then(When::of);
             id.is_some_and(|id| {
-                id.moment(&zones) == due.moment(&zones) || is_floating(&id) && expanded_as(&id, due, calendar)
+                id.moment(&zones) == due.moment(&zones) || is_floating(&id) && floating(due, zone) == id
             })
         })
     });
@@ -229,7 +233,7 @@ fn in_own_zone(instance: &Component, stored: &Stored, calendar: &Calendar) -> Co
         let Some(told) = instance.line(name).and_then(When::of) else { continue };
         let Some(form) = form_of(source, like).or_else(|| form_of(source, "DTSTART")) else { continue };
         let own = match (&told, &form) {
-            (When::Utc(_), When::Floating(_)) => floating(&told, calendar),
+            (When::Utc(_), When::Floating(_)) => floating(&told, zone),
             (When::Utc(_), _) => told.in_form_of(&form, &zones),
             _ => continue,
         };
@@ -242,13 +246,9 @@ fn is_floating(when: &When) -> bool {
     matches!(when, When::Floating(_))
 }
 
-fn expanded_as(floating_id: &When, told: &When, calendar: &Calendar) -> bool {
-    floating(told, calendar) == *floating_id
-}
-
 /// Takes back what Nextcloud does to floating times: it reads them in the calendar's zone, or as UTC.
-fn floating(told: &When, calendar: &Calendar) -> When {
-    let zone = calendar.timezone.as_deref().and_then(Zone::iana);
+fn floating(told: &When, zone: Option<&str>) -> When {
+    let zone = zone.and_then(Zone::iana);
     let local = match (zone, told.moment(&Zones::none())) {
         (Some(zone), Some(moment)) => zone.local(moment),
         _ => told.start(),
@@ -294,4 +294,77 @@ pub(super) fn bound(text: &str, local: &Local, is_end: bool) -> Result<Moment, S
         when => when,
     };
     when.moment(&Zones::none()).ok_or_else(|| "the year is out of range".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(text: &str) -> Stored {
+        Stored { path: UrlPath::dav(), etag: "e".to_owned(), component: Component::parse(text).unwrap() }
+    }
+
+    fn march() -> Range {
+        let at = |text| bound(text, &Local::Utc, false).unwrap();
+        Range { start: at("2026-03-01"), end: at("2026-04-01") }
+    }
+
+    /// What matters of an instance.
+    fn told(event: &Component) -> Vec<String> {
+        let names = ["SUMMARY", "DTSTART", "DTEND", "RECURRENCE-ID"];
+        let lines = names.iter().filter_map(|name| event.line(name));
+        lines.map(|line| format!("{} {:?}", line.value(), line.param("TZID"))).collect()
+    }
+
+    #[test]
+    fn what_is_worked_out_here_is_what_nextcloud_expands() {
+        for (text, expanded) in [
+            (
+                include_str!("../../../../fixtures/ical/020-sent-recur-1.ics"),
+                include_str!("../../../../fixtures/ical/036-expanded-recur-1.ics"),
+            ),
+            (
+                include_str!("../../../../fixtures/ical/021-sent-recur-2.ics"),
+                include_str!("../../../../fixtures/ical/036-expanded-recur-2.ics"),
+            ),
+        ] {
+            let stored = stored(text);
+            let mut here: Vec<_> = worked_out(&stored, march()).unwrap().iter().map(told).collect();
+            let expanded = Component::parse(expanded).unwrap();
+            let mut there: Vec<_> = ical::of_kind(&expanded, KIND)
+                .map(|event| told(&in_own_zone(event, &stored, None)))
+                .collect();
+            here.sort();
+            there.sort();
+            assert!(here.len() >= 4);
+            assert_eq!(here, there);
+        }
+    }
+
+    #[test]
+    fn a_floating_time_is_the_one_that_was_stored() {
+        let stored = stored(
+            "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:f\r\nDTSTART:20260311T070000\r\nDTEND:20260311T080000\r\n\
+             RRULE:FREQ=DAILY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        );
+        let expanded = |hour: &str| {
+            Component::parse(&format!(
+                "BEGIN:VEVENT\r\nUID:f\r\nDTSTART:20260312T{hour}0000Z\r\nRECURRENCE-ID:20260312T{hour}0000Z\r\n\
+                 END:VEVENT\r\n"
+            ))
+            .unwrap()
+        };
+        let wanted = ["20260312T070000 None", "20260312T070000 None"];
+        assert_eq!(told(&in_own_zone(&expanded("07"), &stored, None)), wanted);
+        assert_eq!(told(&in_own_zone(&expanded("06"), &stored, Some("Europe/Berlin"))), wanted);
+    }
+
+    #[test]
+    fn a_rule_that_nobody_here_knows_is_not_worked_out() {
+        let stored = stored(
+            "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:f\r\nDTSTART:20260311T070000Z\r\nRRULE:FREQ=HOURLY\r\n\
+             END:VEVENT\r\nEND:VCALENDAR\r\n",
+        );
+        assert!(worked_out(&stored, march()).is_none());
+    }
 }

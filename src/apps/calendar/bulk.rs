@@ -1,6 +1,6 @@
 //! The same change to many events.
 
-use super::calendars::{self, Calendar, Comp, pick};
+use super::calendars::{self, Calendar, Comp};
 use super::objects::{self, CalendarError, Range, Stored};
 use super::reminders;
 use crate::contentline::{Component, Line};
@@ -205,13 +205,15 @@ pub(super) fn bulk_operations(cx: &Cx, p: BulkOperations) -> Result<Success<Bulk
                 .into(),
         ));
     }
-    let mut calendars = calendars::all(cx)?;
-    let change = change(&p, &calendars)?;
-    if let Some(name) = asked {
-        let calendar = pick(calendars, name)?;
-        calendar.writable()?;
-        calendars = vec![calendar];
-    }
+    let change = change(cx, &p)?;
+    let mut calendars = match asked {
+        Some(name) => {
+            let calendar = calendars::named(cx, name)?;
+            calendar.writable()?;
+            vec![calendar]
+        }
+        None => calendars::all(cx)?,
+    };
     calendars.retain(|calendar| !calendar.read_only && calendar.takes(Comp::Event));
     if let Change::Move(target) = &change {
         calendars.retain(|calendar| calendar.path != target.path);
@@ -236,14 +238,14 @@ pub(super) fn bulk_operations(cx: &Cx, p: BulkOperations) -> Result<Success<Bulk
     Ok(Success(run(cx, &p, &change, matching, unread)))
 }
 
-fn change(p: &BulkOperations, calendars: &[Calendar]) -> Result<Change, ToolError> {
+fn change(cx: &Cx, p: &BulkOperations) -> Result<Change, ToolError> {
     Ok(match p.operation {
         Operation::Update => Change::Update(Box::new(Update::new(p)?)),
         Operation::Delete => Change::Delete,
         Operation::Move => {
             let name = p.target_calendar.as_deref().map(str::trim).filter(|name| !name.is_empty());
             let name = name.ok_or_else(|| ToolError::Arguments("move needs `target_calendar`".into()))?;
-            let target = pick(calendars.to_vec(), name)?;
+            let target = calendars::named(cx, name)?;
             target.writable()?;
             Change::Move(Box::new(target))
         }

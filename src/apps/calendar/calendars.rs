@@ -1,7 +1,9 @@
 //! Which calendars there are, and what may be done in them (RFC 4791 §5.2, §6.2.1).
 
 use crate::contentline::Component;
-use crate::nextcloud::{APPLE_ICAL, CALDAV, CS, DAV, Element, Entry, OC, Request, Subject, UrlPath, xml};
+use crate::nextcloud::{
+    APPLE_ICAL, CALDAV, CS, DAV, Element, Entry, Kind, OC, Request, Subject, UrlPath, xml,
+};
 use crate::tool::{Cx, ToolError};
 
 /// Nextcloud's own properties of calendars are in another namespace than those of files.
@@ -182,14 +184,35 @@ pub(super) fn all(cx: &Cx) -> Result<Vec<Calendar>, ToolError> {
     Ok(all)
 }
 
-/// The calendar of this name. Fails with the names that there are.
+/// The calendar of this name. Fails with the names that there are. PROPFIND, `Depth: 0`: a home may be full of calendars that
+/// apps make up, and each takes Nextcloud its time.
 pub(super) fn named(cx: &Cx, name: &str) -> Result<Calendar, ToolError> {
+    let name = name.trim().trim_matches('/');
+    let is_segment = !name.is_empty() && !name.contains('/') && name.bytes().any(|byte| byte != b'.');
+    if is_segment {
+        let user_id = cx.nc.user_id()?;
+        let path = cx.nc.homes()?.calendars.clone().segment(name).slash();
+        let request = Request::new("PROPFIND", path)
+            .header("Depth", "0")
+            .header(WEBCAL_CACHING, "Off")
+            .xml(xml::propfind(PROPERTIES));
+        match cx.nc.multistatus(request) {
+            Ok(answer) => {
+                let found = answer.first(|entry| Calendar::read(&entry, &user_id));
+                if let Some(calendar) = found.of(format!("calendar {name:?}"))? {
+                    return Ok(calendar);
+                }
+            }
+            Err(error) if error.kind == Kind::NotFound => {}
+            Err(error) => return Err(error.about(format!("calendar {name:?}")).into()),
+        }
+    }
     pick(all(cx)?, name)
 }
 
 /// The same from a list that is known already.
 pub(super) fn pick(all: Vec<Calendar>, name: &str) -> Result<Calendar, ToolError> {
-    let name = name.trim_matches('/');
+    let name = name.trim().trim_matches('/');
     if name.is_empty() {
         return Err(ToolError::Arguments(format!("`calendar_name` is empty; known: {}", names(&all))));
     }

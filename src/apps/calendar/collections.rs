@@ -1,6 +1,6 @@
 //! The calendars themselves: listing, making, changing, deleting.
 
-use super::calendars::{self, Calendar, Comp, pick};
+use super::calendars::{self, Calendar, Comp};
 use crate::nextcloud::xml::{self, Name};
 use crate::nextcloud::{APPLE_ICAL, CALDAV, DAV, Kind, Request, Subject, UrlPath};
 use crate::tool::{Cursor, Cx, Page, Success, ToolError};
@@ -221,7 +221,7 @@ fn update(cx: &Cx, p: &ManageCalendar, color: Option<&str>) -> Result<Managed, T
             "update needs at least one of `display_name`, `description`, `color`".to_owned(),
         ));
     }
-    let calendar = own(pick(calendars::all(cx)?, &p.calendar_name)?, "changed")?;
+    let calendar = own(calendars::named(cx, &p.calendar_name)?, "changed")?;
     let request = Request::new("PROPPATCH", calendar.path.clone()).xml(xml::proppatch(&set, &remove));
     let answer = cx.nc.multistatus(request).of(calendar.subject())?;
     let names: Vec<Name<'_>> = set.iter().map(|(name, _)| *name).chain(remove).collect();
@@ -244,7 +244,7 @@ fn update(cx: &Cx, p: &ManageCalendar, color: Option<&str>) -> Result<Managed, T
 
 /// DELETE. Of a calendar that somebody shares only the user's own access goes.
 fn delete(cx: &Cx, p: &ManageCalendar) -> Result<Managed, ToolError> {
-    let calendar = own(pick(calendars::all(cx)?, &p.calendar_name)?, "deleted")?;
+    let calendar = own(calendars::named(cx, &p.calendar_name)?, "deleted")?;
     let contents = contents(cx, &calendar)?;
     let is_default =
         calendar.owner.is_none() && default_calendar(cx)?.is_some_and(|path| path == calendar.path);

@@ -41,6 +41,9 @@ impl Stored {
     }
 }
 
+/// An object, and the place of its calendar in a list.
+pub(super) type Placed = (usize, Stored);
+
 /// What a write left behind.
 #[derive(Debug, Clone)]
 pub(super) struct Saved {
@@ -134,7 +137,7 @@ pub(super) fn query_all(
     comp: Comp,
     range: Option<Range>,
     expand: bool,
-) -> Result<(Vec<(usize, Stored)>, Vec<CalendarError>), ToolError> {
+) -> Result<(Vec<Placed>, Vec<CalendarError>), ToolError> {
     let (mut objects, mut errors) = (Vec::new(), Vec::new());
     let (mut readable, mut first_failure) = (0, None);
     let total = calendars.len() as u64;
@@ -207,7 +210,7 @@ pub(super) fn create(
     }
     let path = calendar.path.clone().segment(&object_name(uid));
     let request = Request::new("PUT", path.clone()).body(object.to_string(), CALENDAR).if_none_match("*");
-    put(cx, request, path, &comp.subject(uid, calendar))
+    put(cx, request, path, &comp.subject(uid, calendar), TAKEN)
 }
 
 /// Stores the object anew. PUT with `If-Match`, of the caller's etag, or of the one that was just read.
@@ -223,11 +226,11 @@ pub(super) fn replace(
     let etag = etag.filter(|etag| !etag.is_any()).map_or(stored.etag.as_str(), Etag::as_str);
     let subject = comp.subject(&uid_of(stored, comp), calendar);
     if etag != stored.etag {
-        return Err(ToolError::Refused(conflict(&subject)));
+        return Err(conflict(&subject, CHANGED));
     }
     let path = stored.path.clone();
     let request = Request::new("PUT", path.clone()).body(object.to_string(), CALENDAR).if_match(etag);
-    put(cx, request, path, &subject)
+    put(cx, request, path, &subject, CHANGED)
 }
 
 /// Deletes the object if it is still the one that was read. DELETE with `If-Match`; gives the status.
@@ -235,7 +238,7 @@ pub(super) fn delete(cx: &Cx, calendar: &Calendar, comp: Comp, stored: &Stored) 
     calendar.writable()?;
     let subject = comp.subject(&uid_of(stored, comp), calendar);
     let request = Request::new("DELETE", stored.path.clone()).if_match(&stored.etag);
-    Ok(cx.nc.send(request).map_err(|error| refused(error, &subject))?.status)
+    Ok(cx.nc.send(request).map_err(|error| refused(error, &subject, CHANGED))?.status)
 }
 
 /// Moves the object to another calendar, its UID, name and all lines as they are. MOVE that replaces nothing.
@@ -263,7 +266,7 @@ pub(super) fn move_to(
         .destination(&path)
         .header("Overwrite", "F")
         .if_match(&stored.etag);
-    let response = cx.nc.send(request).map_err(|error| refused(error, &subject))?;
+    let response = cx.nc.send(request).map_err(|error| refused(error, &subject, IN_THE_WAY))?;
     Ok(Saved { href: path.as_str().to_owned(), etag: response.etag(), status: response.status })
 }
 
@@ -321,8 +324,8 @@ fn content(entry: &Entry<'_>) -> Result<Component, String> {
     Component::parse(&text).map_err(|fault| fault.to_string())
 }
 
-fn put(cx: &Cx, request: Request, path: UrlPath, subject: &str) -> Result<Saved, ToolError> {
-    let response = cx.nc.send(request).map_err(|error| refused(error, subject))?;
+fn put(cx: &Cx, request: Request, path: UrlPath, subject: &str, unmet: &str) -> Result<Saved, ToolError> {
+    let response = cx.nc.send(request).map_err(|error| refused(error, subject, unmet))?;
     // Without one, Nextcloud stores something else than was sent: it made invitations of it.
     let etag = response.etag().or_else(|| etag_of(cx, &path));
     Ok(Saved { href: path.as_str().to_owned(), etag, status: response.status })
@@ -341,18 +344,21 @@ fn etag_of(cx: &Cx, path: &UrlPath) -> Option<String> {
     }
 }
 
-fn refused(error: Error, subject: &str) -> ToolError {
+/// Why a condition of a write was not met.
+const CHANGED: &str = "was changed since that etag was read; nothing was overwritten. Read it again, merge, and try with the new etag";
+const TAKEN: &str = "exists already; nothing was overwritten";
+const IN_THE_WAY: &str =
+    "was changed meanwhile, or the other calendar has an object of its name; nothing was moved";
+
+fn refused(error: Error, subject: &str, unmet: &str) -> ToolError {
     match error.kind {
-        Kind::PreconditionFailed => ToolError::Refused(conflict(subject)),
+        Kind::PreconditionFailed => conflict(subject, unmet),
         _ => error.about(subject).into(),
     }
 }
 
-fn conflict(subject: &str) -> String {
-    format!(
-        "Conflict: {subject} was changed since that etag was read, or something is in its place already; nothing was \
-         overwritten. Read it again, merge, and try with the new etag."
-    )
+fn conflict(subject: &str, unmet: &str) -> ToolError {
+    ToolError::Refused(format!("Conflict: {subject} {unmet}."))
 }
 
 /// A name for a new object: its UID, with what a path may stumble over replaced.

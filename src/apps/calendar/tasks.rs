@@ -59,6 +59,8 @@ params! {
         reminders: Option<Vec<Reminder>>,
         /// Makes it a subtask.
         parent_uid: String = "",
+        /// RRULE, e.g. `FREQ=WEEKLY`.
+        recurrence_rule: String = "",
         /// IANA zone of times without one.
         timezone: String = "",
     }
@@ -81,6 +83,7 @@ params! {
         categories: Option<String>,
         reminders: Option<Vec<Reminder>>,
         parent_uid: Option<String>,
+        recurrence_rule: Option<String>,
         timezone: String = "",
         etag: String = "",
     }
@@ -255,6 +258,7 @@ pub(super) fn create_todo(cx: &Cx, p: CreateTodo) -> Result<Success<CreatedTodo>
         dtstart: given(p.dtstart),
         categories: given(p.categories),
         parent_uid: given(p.parent_uid),
+        recurrence_rule: given(p.recurrence_rule),
         alarms: alarms(p.reminders, &local)?,
         ..Changes::default()
     };
@@ -292,6 +296,7 @@ pub(super) fn update_todo(cx: &Cx, p: UpdateTodo) -> Result<Success<UpdatedTodo>
         completed: p.completed,
         categories: p.categories,
         parent_uid: p.parent_uid,
+        recurrence_rule: p.recurrence_rule,
         alarms: alarms(p.reminders, &local)?,
     };
     if changes.is_empty() {

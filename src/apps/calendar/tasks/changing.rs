@@ -4,7 +4,7 @@ use super::reading::{self, Status};
 use super::recurring;
 use crate::apps::calendar::calendars::Comp;
 use crate::contentline::{Component, Line};
-use crate::ical::{self, Alarm, Local, Moment, Relation, Trigger, When, Zones};
+use crate::ical::{self, Alarm, Local, Moment, Relation, Rule, Trigger, When, Zones};
 
 /// Fields of a task; `None` stays, "" takes away.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,7 @@ pub(super) struct Changes {
     /// Comma-separated.
     pub categories: Option<String>,
     pub parent_uid: Option<String>,
+    pub recurrence_rule: Option<String>,
     pub alarms: Option<Vec<Alarm>>,
 }
 
@@ -35,7 +36,7 @@ pub(super) struct Setting<'a> {
 impl Changes {
     pub fn is_empty(&self) -> bool {
         let texts = [&self.summary, &self.description, &self.due, &self.dtstart, &self.completed];
-        let more = [&self.categories, &self.parent_uid];
+        let more = [&self.categories, &self.parent_uid, &self.recurrence_rule];
         texts.iter().chain(&more).all(|text| text.is_none())
             && self.status.is_none()
             && self.priority.is_none()
@@ -69,6 +70,7 @@ impl Changes {
             set_parent(todo, parent);
         }
         self.apply_times(todo, &zones, setting)?;
+        self.apply_rule(todo, &zones)?;
         self.apply_state(todo, setting)?;
         let tzids: Vec<(String, Moment)> = ["DTSTART", "DUE"]
             .iter()
@@ -131,7 +133,21 @@ impl Changes {
                 ));
             }
         }
-        if start.is_none() && due.is_none() && recurring::is_recurring(todo) {
+        Ok(())
+    }
+
+    fn apply_rule(&self, todo: &mut Component, zones: &Zones<'_>) -> Result<(), String> {
+        let start = reading::time(todo, "DTSTART").or_else(|| reading::time(todo, "DUE"));
+        match (self.recurrence_rule.as_deref().map(str::trim), &start) {
+            (Some(""), _) => todo.remove("RRULE"),
+            (Some(rule), Some(start)) => {
+                let rule = Rule::parse(rule).map_err(|why| format!("`recurrence_rule`: {why}"))?;
+                todo.set(Line::new("RRULE", rule.fitting(start, zones).to_string()));
+            }
+            _ => {}
+        }
+        let wants_rule = self.recurrence_rule.as_deref().is_some_and(|rule| !rule.trim().is_empty());
+        if start.is_none() && (wants_rule || recurring::is_recurring(todo)) {
             return Err("a recurring task needs `dtstart` or `due`".into());
         }
         Ok(())
@@ -390,5 +406,19 @@ mod tests {
         assert!(changed(&recurring, &done).unwrap_err().contains("nc_calendar_complete_todo"));
         let clear = Changes { dtstart: Some(String::new()), ..Changes::default() };
         assert!(changed(&recurring, &clear).unwrap_err().contains("needs"));
+    }
+
+    #[test]
+    fn a_rule_needs_a_date_and_is_checked() {
+        let with = |rule: &str, due: Option<&str>| {
+            let (rule, due) = (Some(rule.to_owned()), due.map(str::to_owned));
+            changed(OPEN, &Changes { recurrence_rule: rule, due, ..Changes::default() })
+        };
+        let daily = with("FREQ=DAILY;UNTIL=20261231T120000Z", Some("2026-12-01")).unwrap();
+        assert_eq!(lines(&daily, &["RRULE"]), ["FREQ=DAILY;UNTIL=20261231"]);
+        assert!(with("FREQ=DAILY", None).unwrap_err().contains("needs"));
+        assert!(with("often", Some("2026-12-01")).unwrap_err().starts_with("`recurrence_rule`"));
+        let once = Changes { recurrence_rule: Some(String::new()), ..Changes::default() };
+        assert_eq!(lines(&changed(&daily.to_string(), &once).unwrap(), &["RRULE"]), [""]);
     }
 }

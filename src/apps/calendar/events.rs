@@ -11,7 +11,7 @@ use changing::{Changes, REMINDER_MINUTES, Setting};
 use listing::Filter;
 use reading::{Event, EventSummary, View};
 
-use super::calendars::{self, Calendar, Comp, pick};
+use super::calendars::{self, Calendar, Comp};
 use super::objects::{self, CalendarError, Range, Stored};
 use super::reminders::Reminder;
 use crate::contentline::{Component, Line};
@@ -545,10 +545,10 @@ fn writable(cx: &Cx, name: &str) -> Result<Calendar, ToolError> {
 
 /// The calendars that are to be read: the named one, or all that take events.
 fn wanted(cx: &Cx, name: &str, all: bool) -> Result<Vec<Calendar>, ToolError> {
-    let mut known = calendars::all(cx)?;
     if !all && !name.trim().is_empty() {
-        return Ok(vec![pick(known, name)?]);
+        return Ok(vec![calendars::named(cx, name)?]);
     }
+    let mut known = calendars::all(cx)?;
     known.retain(|calendar| calendar.takes(Comp::Event));
     Ok(known)
 }

@@ -5,6 +5,7 @@
 //! that iCalendar has; a [`Zones`] turns them into moments.
 
 mod alarm;
+mod color;
 mod duration;
 mod object;
 mod occurrences;
@@ -30,9 +31,10 @@ pub use jiff::civil::Time;
 pub use jiff::civil::Weekday;
 
 pub use alarm::{Action, Alarm, Relation, Trigger};
+pub use color::{color, color_line};
 pub use duration::Duration;
 pub use object::{
-    calendar, ensure_zone, exclude, instance, instance_mut, is_master, master, master_mut, moment_of,
+    calendar, ensure_zone, exclude, instance, instance_mut, is_master, master, master_mut, moment_of, moved,
     new_instance, of_kind, set_or_remove, touch, value_text, without_unused_zones,
 };
 pub use occurrences::Occurrences;

@@ -6,6 +6,7 @@ mod availability;
 mod bulk;
 mod calendars;
 mod collections;
+mod events;
 mod objects;
 mod reminders;
 mod tasks;
@@ -23,6 +24,62 @@ pub const APP: App = App {
             effect: Effect::Read,
             needs: Needs::Nothing,
             handler: &typed(collections::list_calendars),
+        },
+        Tool {
+            name: "nc_calendar_create_event",
+            about: "Create an event, once or recurring, with reminders and invitations.",
+            scopes: &[Scope::CalendarWrite],
+            effect: Effect::Create,
+            needs: Needs::Nothing,
+            handler: &typed(events::create_event),
+        },
+        Tool {
+            name: "nc_calendar_list_events",
+            about: "List events, also the instances of recurring ones, by date range and filters, earliest first. Without dates all are listed, a series once.",
+            scopes: &[Scope::CalendarRead],
+            effect: Effect::Read,
+            needs: Needs::Nothing,
+            handler: &typed(events::list_events),
+        },
+        Tool {
+            name: "nc_calendar_get_event",
+            about: "Read one event with all its details and its etag.",
+            scopes: &[Scope::CalendarRead],
+            effect: Effect::Read,
+            needs: Needs::Nothing,
+            handler: &typed(events::get_event),
+        },
+        Tool {
+            name: "nc_calendar_update_event",
+            about: "Change fields of an event; what is left out stays, \"\" clears. A series changes as a whole, unless recurrence_id names one instance.",
+            scopes: &[Scope::CalendarWrite],
+            effect: Effect::Update,
+            needs: Needs::Nothing,
+            handler: &typed(events::update_event),
+        },
+        Tool {
+            name: "nc_calendar_delete_event",
+            about: "Delete an event, or with recurrence_id one instance of a series. It goes to the calendar trash bin.",
+            scopes: &[Scope::CalendarWrite],
+            effect: Effect::Delete,
+            needs: Needs::Nothing,
+            handler: &typed(events::delete_event),
+        },
+        Tool {
+            name: "nc_calendar_create_meeting",
+            about: "Create an event from date, time and duration, and invite people.",
+            scopes: &[Scope::CalendarWrite],
+            effect: Effect::Create,
+            needs: Needs::Nothing,
+            handler: &typed(events::create_meeting),
+        },
+        Tool {
+            name: "nc_calendar_get_upcoming_events",
+            about: "List the events of the next days, running ones included, earliest first.",
+            scopes: &[Scope::CalendarRead],
+            effect: Effect::Read,
+            needs: Needs::Nothing,
+            handler: &typed(events::get_upcoming_events),
         },
         Tool {
             name: "nc_calendar_find_availability",

@@ -61,7 +61,7 @@ pub fn new_instance<'a>(calendar: &'a mut Component, kind: &str, at: &When) -> O
     let start = series.line("DTSTART").and_then(When::of)?;
     for (name, is_end) in [("DTSTART", false), ("DTEND", true), ("DUE", true)] {
         let Some(old) = series.line(name).and_then(When::of) else { continue };
-        let moved = if is_end { shifted(&old, &start, at, &zones)? } else { at.clone() };
+        let moved = if is_end { moved(&old, &start, at, &zones)? } else { at.clone() };
         copy.set(moved.line(name));
     }
     for name in ["RRULE", "RDATE", "EXDATE", "EXRULE"] {
@@ -72,8 +72,9 @@ pub fn new_instance<'a>(calendar: &'a mut Component, kind: &str, at: &When) -> O
     calendar.children_mut().filter(|child| child.is(kind)).last()
 }
 
-/// The end of the instance at `at`: as long after it as the series' end after its start.
-fn shifted(end: &When, start: &When, at: &When, zones: &Zones<'_>) -> Option<When> {
+/// Where `end` goes when `start` goes to `at`: as long after it, on the clock where both have the same zone. `None`
+/// beyond the years that can be counted.
+pub fn moved(end: &When, start: &When, at: &When, zones: &Zones<'_>) -> Option<When> {
     if end.tzid() == start.tzid() {
         let span_s = end.start().duration_since(start.start()).as_secs();
         return Some(end.with_local(super::plus_seconds(at.start(), span_s)?));

@@ -37,8 +37,7 @@ impl Occurrences {
             match (&start, when) {
                 (When::Date(_), when) => Some(when.date().at(0, 0, 0, 0)),
                 (_, When::Date(_)) => None,
-                (start, when) if start.tzid() == when.tzid() => when.local(),
-                (start, when) => Some(in_form_of(start, when, zones)),
+                (start, when) => when.in_form_of(start, zones).local(),
             }
         };
         let all = |name: &str| -> Vec<When> { component.lines(name).flat_map(When::all_of).collect() };
@@ -97,15 +96,6 @@ impl Iterator for Occurrences {
     }
 }
 
-fn in_form_of(start: &When, when: &When, zones: &Zones<'_>) -> DateTime {
-    let zone = start.tzid().and_then(|tzid| zones.resolve(tzid));
-    match (zone, when.moment(zones)) {
-        (Some(zone), Some(moment)) => zone.local(moment),
-        (None, Some(moment)) => super::when::utc(moment),
-        (_, None) => when.start(),
-    }
-}
-
 /// The local times of a rule, the start first.
 #[derive(Debug, Clone)]
 pub(super) struct Times {
@@ -124,9 +114,9 @@ pub(super) struct Times {
 impl Times {
     pub(super) fn of(rule: Rule, start: &When, zones: &Zones<'_>) -> Times {
         let until_is_day = rule.until.as_ref().is_some_and(When::is_date);
-        let until = rule.until.as_ref().map(|until| match until {
-            When::Utc(_) if !matches!(start, When::Utc(_) | When::Date(_)) => in_form_of(start, until, zones),
-            until => until.start(),
+        let until = rule.until.as_ref().map(|until| match (until, start) {
+            (When::Date(_), _) | (_, When::Date(_)) => until.start(),
+            (until, start) => until.in_form_of(start, zones).start(),
         });
         Times { until, until_is_day, ..Times::new(Some(rule), start.start()) }
     }

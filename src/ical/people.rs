@@ -65,20 +65,25 @@ impl Person {
 
     /// The ATTENDEE line of an invitation that waits for an answer.
     pub fn invited(&self) -> Line {
-        let line = Line::new("ATTENDEE", format!("mailto:{}", self.address));
-        let line = match &self.name {
-            Some(name) => line.with("CN", name),
-            None => line,
-        };
-        line.with("CUTYPE", "INDIVIDUAL")
+        self.line("ATTENDEE")
+            .with("CUTYPE", "INDIVIDUAL")
             .with("ROLE", "REQ-PARTICIPANT")
             .with("PARTSTAT", "NEEDS-ACTION")
             .with("RSVP", "TRUE")
     }
 
+    /// The ATTENDEE line of the one who invites and comes, too.
+    pub fn present(&self) -> Line {
+        self.line("ATTENDEE").with("CUTYPE", "INDIVIDUAL").with("ROLE", "CHAIR").with("PARTSTAT", "ACCEPTED")
+    }
+
     /// The ORGANIZER line of who invites.
     pub fn organizer(&self) -> Line {
-        let line = Line::new("ORGANIZER", format!("mailto:{}", self.address));
+        self.line("ORGANIZER")
+    }
+
+    fn line(&self, name: &str) -> Line {
+        let line = Line::new(name, format!("mailto:{}", self.address));
         match &self.name {
             Some(name) => line.with("CN", name),
             None => line,

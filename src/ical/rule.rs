@@ -82,7 +82,9 @@ impl Rule {
         };
         let mut frequency = None;
         for part in text.split(';').map(str::trim).filter(|part| !part.is_empty()) {
-            let (name, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is no NAME=value"))?;
+            let (name, value) = part
+                .split_once('=')
+                .ok_or_else(|| format!("{part:?} is no NAME=value; write it like FREQ=WEEKLY;BYDAY=MO"))?;
             let (name, value) = (name.trim().to_ascii_uppercase(), value.trim().to_ascii_uppercase());
             if name == "FREQ" {
                 frequency =

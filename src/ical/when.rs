@@ -54,7 +54,8 @@ impl Local {
         }
     }
 
-    fn of(&self, local: DateTime) -> When {
+    /// What a clock shows there.
+    pub fn when(&self, local: DateTime) -> When {
         match self {
             Local::Floating => When::Floating(local),
             Local::Utc => When::Utc(local),
@@ -99,7 +100,7 @@ impl When {
         if let Some((date, time, is_utc)) = basic(trimmed) {
             let Some(time) = time else { return Ok(When::Date(date)) };
             let time = date.to_datetime(time);
-            return if is_utc { When::Utc(time).brought_to(local) } else { Ok(local.of(time)) };
+            return if is_utc { When::Utc(time).brought_to(local) } else { Ok(local.when(time)) };
         }
         if !trimmed.is_ascii() || trimmed.len() < 10 {
             return Err(wrong());
@@ -114,7 +115,7 @@ impl When {
         let time = extended_time(time).ok_or_else(wrong)?;
         let time = date.to_datetime(time);
         if offset.is_empty() {
-            return Ok(local.of(time));
+            return Ok(local.when(time));
         }
         let offset_s = offset_seconds(offset).ok_or_else(wrong)?;
         When::Utc(plus_seconds(time, -offset_s).ok_or_else(wrong)?).brought_to(local)
@@ -123,7 +124,7 @@ impl When {
     /// The moment in this form: local time for a zone, otherwise UTC.
     pub fn at(moment: Moment, local: &Local) -> When {
         match local.tzid().and_then(Zone::iana) {
-            Some(zone) => local.of(zone.local(moment)),
+            Some(zone) => local.when(zone.local(moment)),
             None => When::Utc(utc(moment)),
         }
     }
@@ -233,6 +234,26 @@ impl When {
             Some(zone) => zone.moment(local),
             None => super::zone::from_utc(local),
         }
+    }
+
+    /// The same moment in the form of another: in its zone, in UTC, or as a day. A whole day begins at midnight there.
+    #[must_use]
+    pub fn in_form_of(&self, form: &When, zones: &Zones<'_>) -> When {
+        if self.is_date() || self.tzid() == form.tzid() && self.is_utc() == form.is_utc() {
+            return form.with_local(self.start());
+        }
+        match (form, self.moment(zones)) {
+            (When::Zoned { tzid, .. }, Some(moment)) => {
+                let zone = zones.resolve(tzid);
+                form.with_local(zone.map_or_else(|| utc(moment), |zone| zone.local(moment)))
+            }
+            (When::Utc(_), Some(moment)) => When::Utc(utc(moment)),
+            _ => form.with_local(self.start()),
+        }
+    }
+
+    fn is_utc(&self) -> bool {
+        matches!(self, When::Utc(_))
     }
 
     /// Whether both mean the same: the same day, the same moment, or the same text.

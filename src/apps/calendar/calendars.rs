@@ -41,7 +41,7 @@ pub(super) enum Comp {
 
 impl Comp {
     /// The component's name (RFC 5545 §3.6).
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Comp::Event => "VEVENT",
             Comp::Todo => "VTODO",

@@ -15,6 +15,8 @@ use crate::tool::{Cx, ToolError};
 const CALENDAR: &str = "text/calendar; charset=utf-8";
 /// Objects of one calendar in one answer, in bytes: some 20,000 events.
 const REPORT_BYTES_MAX: u64 = 32 << 20;
+/// Series in one request to expand.
+const EXPANDED_AT_A_TIME: usize = 100;
 /// Longest name of an object that is made of its UID, in bytes.
 const NAME_BYTES_MAX: usize = 120;
 
@@ -160,6 +162,35 @@ pub(super) fn query_all(
     }
 }
 
+/// The instances of some series in a range, as Nextcloud works them out: in UTC and with RECURRENCE-ID (RFC 4791
+/// §9.6.5). REPORT `calendar-multiget` with `expand`, some paths at a time. An object that is gone is left out, and so is
+/// one that cannot be read.
+pub(super) fn expand(
+    cx: &Cx,
+    calendar: &Calendar,
+    paths: &[UrlPath],
+    range: Range,
+) -> Result<Vec<(UrlPath, Component)>, Error> {
+    let mut found = Vec::new();
+    for some in paths.chunks(EXPANDED_AT_A_TIME) {
+        let mut inner = format!(
+            "<d:prop><cal:calendar-data><cal:expand{}/></cal:calendar-data></d:prop>",
+            range.attributes()
+        );
+        for path in some {
+            let _ = write!(inner, "<d:href>{}</d:href>", xml::escape(&cx.nc.href(path)));
+        }
+        let request = Request::new("REPORT", calendar.path.clone())
+            .header("Depth", "1")
+            .header(WEBCAL_CACHING, "On")
+            .xml(xml::document((CALDAV, "calendar-multiget"), &inner))
+            .limit_bytes(REPORT_BYTES_MAX);
+        let answer = cx.nc.multistatus(request).of(calendar.subject())?;
+        found.extend(answer.collect(|entry| Some((entry.path(), content(&entry).ok()?)))?);
+    }
+    Ok(found)
+}
+
 /// Stores a new object. PUT with `If-None-Match: *`.
 pub(super) fn create(
     cx: &Cx,
@@ -278,17 +309,19 @@ fn report(cx: &Cx, calendar: &Calendar, comp: Comp, filter: &str, data: &str) ->
 }
 
 fn read(entry: &Entry<'_>) -> Result<Stored, String> {
-    let text = entry.prop(CALDAV, "calendar-data").ok_or("Nextcloud sent no content")?;
     Ok(Stored {
         path: entry.path(),
         etag: entry.etag().ok_or("Nextcloud sent no etag")?,
-        component: Component::parse(&with_crlf(text.trim_start())).map_err(|fault| fault.to_string())?,
+        component: content(entry)?,
     })
 }
 
-/// The text with the line ends of RFC 5545 §3.1, which XML takes away on its way (XML 1.0 §2.11).
-fn with_crlf(text: &str) -> String {
-    text.replace("\r\n", "\n").replace('\n', "\r\n")
+/// Nextcloud takes the carriage returns of what is stored out of a report; RFC 5545 §3.1 wants them back in what is
+/// written.
+fn content(entry: &Entry<'_>) -> Result<Component, String> {
+    let text = entry.prop(CALDAV, "calendar-data").ok_or("Nextcloud sent no content")?;
+    let text = text.trim_start().replace('\r', "").replace('\n', "\r\n");
+    Component::parse(&text).map_err(|fault| fault.to_string())
 }
 
 fn put(cx: &Cx, request: Request, path: UrlPath, subject: &str, unmet: &str) -> Result<Saved, ToolError> {
@@ -344,11 +377,6 @@ mod tests {
         assert_eq!(object_name("0b9a-1@example.org"), "0b9a-1@example.org.ics");
         assert_eq!(object_name("../a/b c&ü%2F"), "-a-b-c---2F.ics");
         assert_eq!(object_name(&"x".repeat(500)).len(), NAME_BYTES_MAX + 4);
-    }
-
-    #[test]
-    fn line_ends_that_xml_took_away_come_back() {
-        assert_eq!(with_crlf("A:1\nB:2\r\n C\n"), "A:1\r\nB:2\r\n C\r\n");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod busy;
 mod windows;
 
+pub(super) use busy::span;
+
 use super::calendars;
 use super::objects::{CalendarError, Range};
 use crate::ical::{self, Local, Moment, Person, When, Zone, Zones, plus_days};

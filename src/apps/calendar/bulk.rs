@@ -1,8 +1,8 @@
 //! The same change to many events.
 
 use super::calendars::{self, Calendar, Comp};
-use super::objects::{self, CalendarError, Range, Stored};
-use super::reminders;
+use super::objects::{self, CalendarError, Found, Range, Stored};
+use super::{availability, events, reminders};
 use crate::contentline::{Component, Line};
 use crate::ical::{self, Action, Alarm, Local, Moment, Relation, Trigger, When, Zone, Zones, plus_days};
 use crate::nextcloud::Kind;
@@ -219,7 +219,7 @@ pub(super) fn bulk_operations(cx: &Cx, p: BulkOperations) -> Result<Success<Bulk
         calendars.retain(|calendar| calendar.path != target.path);
     }
     let range = range(&p, &calendars)?;
-    let (objects, unread) = objects::query_all(cx, &calendars, Comp::Event, range, false)?;
+    let (objects, unread) = objects::query_all(cx, &calendars, |calendar| in_range(cx, calendar, range))?;
     let matching: Vec<(&Calendar, Stored)> = objects
         .into_iter()
         .filter(|(_, stored)| stored.parts(Comp::Event).any(|event| filter.lets_through(event)))
@@ -281,6 +281,31 @@ fn range(p: &BulkOperations, calendars: &[Calendar]) -> Result<Option<Range>, To
         return Err(ToolError::Arguments("`end_date` is before `start_date`".into()));
     }
     Ok(Some(Range { start, end }))
+}
+
+/// The events of a calendar that touch the range. Where Nextcloud cannot tell, for a series of more than 3,500 instances lies
+/// there, the calendar is read whole.
+fn in_range(cx: &Cx, calendar: &Calendar, range: Option<Range>) -> Result<Found, ToolError> {
+    match (objects::query(cx, calendar, Comp::Event, range, false), range) {
+        (Err(ToolError::Upstream(error)), Some(range)) if error.kind == Kind::Server => {
+            let mut found = objects::query(cx, calendar, Comp::Event, None, false)?;
+            found.objects.retain(|stored| touches(stored, range));
+            Ok(found)
+        }
+        (found, _) => found,
+    }
+}
+
+/// Whether an event, or an instance of it, lies in the range. A series that cannot be worked out here might.
+fn touches(stored: &Stored, range: Range) -> bool {
+    if is_series(stored) {
+        return events::worked_out(stored, range).is_none_or(|instances| !instances.is_empty());
+    }
+    let zones = Zones::of(&stored.component);
+    stored
+        .parts(Comp::Event)
+        .filter_map(|event| availability::span(event, &zones))
+        .any(|(start, end)| start < range.end && (end > range.start || start == end && start >= range.start))
 }
 
 fn dry_run(p: &BulkOperations, matching: &[(&Calendar, Stored)], unread: Vec<CalendarError>) -> BulkResult {

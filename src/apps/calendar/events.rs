@@ -9,6 +9,7 @@ mod times;
 
 use changing::{Changes, REMINDER_MINUTES, Setting};
 use listing::Filter;
+pub(super) use listing::worked_out;
 use reading::{Event, EventSummary, View};
 
 use super::calendars::{self, Calendar, Comp};

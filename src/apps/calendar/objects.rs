@@ -129,20 +129,18 @@ pub(super) fn query(
     Ok(report(cx, calendar, comp, &filter, &data).of(calendar.subject())?)
 }
 
-/// The same for several calendars; every object with its calendar's place in the list. A calendar that cannot be read
-/// is told in the errors; the call fails only if that is so for all of them.
+/// What `query` gives for several calendars; every object with its calendar's place in the list. A calendar that cannot be
+/// read is told in the errors; the call fails only if that is so for all of them.
 pub(super) fn query_all(
     cx: &Cx,
     calendars: &[Calendar],
-    comp: Comp,
-    range: Option<Range>,
-    expand: bool,
+    mut query: impl FnMut(&Calendar) -> Result<Found, ToolError>,
 ) -> Result<(Vec<Placed>, Vec<CalendarError>), ToolError> {
     let (mut objects, mut errors) = (Vec::new(), Vec::new());
     let (mut readable, mut first_failure) = (0, None);
     let total = calendars.len() as u64;
     for (place, calendar) in calendars.iter().enumerate() {
-        match query(cx, calendar, comp, range, expand) {
+        match query(calendar) {
             Ok(found) => {
                 readable += 1;
                 objects.extend(found.objects.into_iter().map(|stored| (place, stored)));

@@ -213,7 +213,8 @@ pub(super) fn search_todos(cx: &Cx, p: SearchTodos) -> Result<Success<TodoList>,
     let filter = Filter::new(p.status, p.min_priority, p.categories, p.summary_contains);
     let mut calendars = calendars::all(cx)?;
     calendars.retain(|calendar| calendar.takes(Comp::Todo));
-    let (objects, errors) = objects::query_all(cx, &calendars, Comp::Todo, None, false)?;
+    let (objects, errors) =
+        objects::query_all(cx, &calendars, |calendar| objects::query(cx, calendar, Comp::Todo, None, false))?;
     let now = ical::moment_of(cx.clock.now());
     let all = objects
         .iter()

@@ -2,10 +2,11 @@
 
 use super::Span;
 use crate::apps::calendar::calendars::{Calendar, Comp};
+use crate::apps::calendar::events::worked_out;
 use crate::apps::calendar::objects::{self, CalendarError, Range, utc};
 use crate::contentline::{Component, Line};
 use crate::ical::{self, Duration, Local, Moment, Person, When, Zone, Zones, plus_days};
-use crate::nextcloud::{CALDAV, DAV, Element, Request, Subject, UrlPath, xml};
+use crate::nextcloud::{CALDAV, DAV, Element, Kind, Request, Subject, UrlPath, xml};
 use crate::tool::{Cx, ToolError};
 
 const OUTBOX: (&str, &str) = (CALDAV, "schedule-outbox-URL");
@@ -27,12 +28,36 @@ pub(super) fn own(
             && calendar.takes(Comp::Event)
     };
     for calendar in calendars.iter().filter(counts) {
-        let found = objects::query(cx, calendar, Comp::Event, Some(range), true)?;
+        let (found, is_expanded) = match objects::query(cx, calendar, Comp::Event, Some(range), true) {
+            // Nextcloud tells nothing of a calendar in which a series has more than 3,500 instances.
+            Err(ToolError::Upstream(error)) if error.kind == Kind::Server => {
+                (objects::query(cx, calendar, Comp::Event, None, false)?, false)
+            }
+            found => (found?, true),
+        };
         errors.extend(found.errors);
         for stored in &found.objects {
             let zones = Zones::of(&stored.component);
-            let events = stored.parts(Comp::Event).filter(|event| makes_busy(event, emails));
-            busy.extend(events.filter_map(|event| span(event, &zones, all_day)));
+            let mut take = |event: &Component| {
+                let is_day = event.line("DTSTART").and_then(When::of).is_some_and(|start| start.is_date());
+                let counts = makes_busy(event, emails) && (!is_day || all_day.is_some());
+                busy.extend(counts.then(|| span_in(event, &zones, all_day)).flatten());
+            };
+            match worked_out(stored, range).filter(|_| !is_expanded) {
+                Some(instances) => instances.iter().for_each(&mut take),
+                None if !is_expanded
+                    && stored.parts(Comp::Event).any(|event| event.line("RRULE").is_some()) =>
+                {
+                    errors.push(CalendarError {
+                        calendar_name: calendar.name.clone(),
+                        error: format!(
+                            "the series {:?} could not be expanded",
+                            objects::uid_of(stored, Comp::Event)
+                        ),
+                    });
+                }
+                None => stored.parts(Comp::Event).for_each(take),
+            }
         }
     }
     Ok((busy, errors))
@@ -49,20 +74,25 @@ fn makes_busy(event: &Component, emails: &[String]) -> bool {
     !says("TRANSP", "TRANSPARENT") && !says("STATUS", "CANCELLED") && !declined
 }
 
-/// From when to when; a whole day only with a zone, in which it begins.
-fn span(event: &Component, zones: &Zones<'_>, all_day: Option<&Zone>) -> Option<Span> {
+/// From when to when; whole days are taken for days of UTC.
+pub(in crate::apps::calendar) fn span(event: &Component, zones: &Zones<'_>) -> Option<Span> {
+    span_in(event, zones, None)
+}
+
+/// The same with whole days that begin in a zone.
+fn span_in(event: &Component, zones: &Zones<'_>, day_zone: Option<&Zone>) -> Option<Span> {
     let start = When::of(event.line("DTSTART")?)?;
     let end = event.line("DTEND").and_then(When::of).or_else(|| {
         let span = event.line("DURATION").and_then(|line| Duration::parse(line.value()));
         span.and_then(|span| span.after(&start, zones))
     });
-    if start.is_date() {
-        let zone = all_day?;
-        let last = end.map_or(plus_days(start.date(), 1)?, |end| end.date());
-        return Some((zone.moment(start.start())?, zone.moment(last.at(0, 0, 0, 0))?));
-    }
-    let from = start.moment(zones)?;
-    Some((from, end.and_then(|end| end.moment(zones)).unwrap_or(from)))
+    let moment = |when: &When| match day_zone.filter(|_| when.is_date()) {
+        Some(zone) => zone.moment(when.start()),
+        None => when.moment(zones),
+    };
+    let from = moment(&start)?;
+    let usual = if start.is_date() { plus_days(start.date(), 1).map(When::Date) } else { None };
+    Some((from, end.or(usual).and_then(|end| moment(&end)).unwrap_or(from)))
 }
 
 /// Busy times of others. Fails, with every name, if one of them cannot be asked about.
@@ -207,15 +237,16 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_day_counts_only_where_it_is_asked_for() {
+    fn a_whole_day_begins_where_one_is() {
         let zone = Zone::iana("Europe/Berlin").unwrap();
         let day = event("DTSTART;VALUE=DATE:20260329\r\nDTEND;VALUE=DATE:20260330");
-        assert_eq!(span(&day, &Zones::none(), None), None);
+        let in_utc = (at("2026-03-29T00:00:00Z"), at("2026-03-30T00:00:00Z"));
+        assert_eq!(span(&day, &Zones::none()), Some(in_utc));
         let spring = (at("2026-03-28T23:00:00Z"), at("2026-03-29T22:00:00Z"));
-        assert_eq!(span(&day, &Zones::none(), Some(&zone)), Some(spring), "the clocks change");
+        assert_eq!(span_in(&day, &Zones::none(), Some(&zone)), Some(spring), "the clocks change");
         let timed = event("DTSTART:20260301T090000Z\r\nDURATION:PT30M");
         assert_eq!(
-            span(&timed, &Zones::none(), None),
+            span(&timed, &Zones::none()),
             Some((at("2026-03-01T09:00:00Z"), at("2026-03-01T09:30:00Z")))
         );
     }

@@ -257,7 +257,7 @@ fn floating(told: &When, zone: Option<&str>) -> When {
 }
 
 /// The instances of a series in a range, exceptions in their place; `None` for a rule that this program does not know.
-fn worked_out(stored: &Stored, range: Range) -> Option<Vec<Component>> {
+pub(in crate::apps::calendar) fn worked_out(stored: &Stored, range: Range) -> Option<Vec<Component>> {
     let mut calendar = stored.component.clone();
     let zones = Zones::of(&stored.component);
     let master = ical::master(&stored.component, KIND).filter(|event| ical::is_master(event))?;

@@ -324,11 +324,12 @@ pub(super) fn list_events(cx: &Cx, p: ListEvents) -> Result<Success<EventList>, 
     let found = listing::events(cx, &calendars, range, shown_in.as_ref(), &filter)?;
     let page = Page::cut(found.events, p.cursor, p.limit.get())?;
     let show = |at: Moment| When::at(at, &read_in).show(&Zones::none());
+    let given = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
     Ok(Success(EventList {
         events: page.rows,
         calendar_name: single(&calendars, &p.calendar_name, p.search_all_calendars),
-        start_date: range.map(|range| show(range.start)),
-        end_date: range.map(|range| show(range.end)),
+        start_date: range.map(|range| given(&p.start_date).unwrap_or_else(|| show(range.start))),
+        end_date: range.map(|range| given(&p.end_date).unwrap_or_else(|| show(range.end))),
         total_found: page.total,
         next_cursor: page.next_cursor,
         errors: found.errors,
@@ -374,7 +375,7 @@ pub(super) fn update_event(cx: &Cx, p: UpdateEvent) -> Result<Success<SavedEvent
     let calendar = writable(cx, &p.calendar_name)?;
     let timezone = p.timezone.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let local = local(timezone.unwrap_or_default(), &calendar)?;
-    let changes = Changes {
+    let mut changes = Changes {
         title: p.title,
         start: p.start_datetime.filter(|text| !text.trim().is_empty()),
         end: p.end_datetime,
@@ -388,7 +389,8 @@ pub(super) fn update_event(cx: &Cx, p: UpdateEvent) -> Result<Success<SavedEvent
         rule_end: p.recurrence_end_date,
         reminder_minutes: p.reminder_minutes,
         reminder_email: p.reminder_email,
-        reminders: alarms(p.reminders, &local)?,
+        // A bare time of a reminder is one of the event's zone, which is not known yet.
+        reminders: alarms(p.reminders.clone(), &local)?,
         status: p.status,
         priority: p.priority,
         privacy: p.privacy,
@@ -401,6 +403,11 @@ pub(super) fn update_event(cx: &Cx, p: UpdateEvent) -> Result<Success<SavedEvent
     }
     let stored = objects::find(cx, &calendar, Comp::Event, &p.event_uid)?;
     let instance = instance(&stored, &p.recurrence_id)?;
+    if timezone.is_none()
+        && let Some(own) = times::zone_of(&stored.component)
+    {
+        changes.reminders = alarms(p.reminders, &own)?;
+    }
     let mut object = stored.component.clone();
     let note = apply(cx, &changes, &mut object, instance.as_ref(), &local)?;
     let saved = objects::replace(cx, &calendar, Comp::Event, &stored, etag.as_ref(), &object)?;

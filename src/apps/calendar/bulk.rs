@@ -340,15 +340,16 @@ fn run(
     }
     let done = match p.operation {
         Operation::Update => "changed",
-        Operation::Delete => "deleted; they lie in the calendar trash bin",
+        Operation::Delete => "deleted (they lie in the calendar trash bin)",
         Operation::Move => "moved",
     };
     BulkResult {
         operation: name(p.operation).into(),
         message: match (successful, failed) {
-            (0, 0) if total == 0 => "No event matches; nothing was changed.".into(),
+            (0, 0) => "No event matches; nothing was changed.".into(),
+            (0, _) => format!("Nothing was changed; {} failed.", count(failed)),
             (_, 0) => format!("{} {done}.", count(successful)),
-            _ => format!("{} {done}; {} not.", count(successful), failed),
+            _ => format!("{} {done}, {} failed.", count(successful), count(failed)),
         },
         events_processed: (successful + failed) as i64,
         events_successful: successful as i64,

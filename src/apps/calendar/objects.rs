@@ -316,12 +316,14 @@ fn read(entry: &Entry<'_>) -> Result<Stored, String> {
     })
 }
 
-/// Nextcloud takes the carriage returns of what is stored out of a report; RFC 5545 §3.1 wants them back in what is
-/// written.
 fn content(entry: &Entry<'_>) -> Result<Component, String> {
     let text = entry.prop(CALDAV, "calendar-data").ok_or("Nextcloud sent no content")?;
-    let text = text.trim_start().replace('\r', "").replace('\n', "\r\n");
-    Component::parse(&text).map_err(|fault| fault.to_string())
+    Component::parse(&with_crlf(text.trim_start())).map_err(|fault| fault.to_string())
+}
+
+/// The text with the line ends of RFC 5545 §3.1, which XML takes away on its way (XML 1.0 §2.11).
+fn with_crlf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
 
 fn put(cx: &Cx, request: Request, path: UrlPath, subject: &str, unmet: &str) -> Result<Saved, ToolError> {
@@ -377,6 +379,11 @@ mod tests {
         assert_eq!(object_name("0b9a-1@example.org"), "0b9a-1@example.org.ics");
         assert_eq!(object_name("../a/b c&ü%2F"), "-a-b-c---2F.ics");
         assert_eq!(object_name(&"x".repeat(500)).len(), NAME_BYTES_MAX + 4);
+    }
+
+    #[test]
+    fn line_ends_that_xml_took_away_come_back() {
+        assert_eq!(with_crlf("A:1\nB:2\r\n C\n"), "A:1\r\nB:2\r\n C\r\n");
     }
 
     #[test]

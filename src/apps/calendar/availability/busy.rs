@@ -79,7 +79,7 @@ pub(super) fn of_others(cx: &Cx, people: &[Person], range: Range) -> Result<Vec<
     };
     let request = Request::new("POST", outbox(cx)?)
         .body(question(cx, organizer, people, range)?.to_string(), "text/calendar; charset=utf-8");
-    let answers = cx.nc.xml(request, answers).of("the free/busy times of the attendees")?;
+    let answers = cx.nc.xml(request, answers).of("the question for free/busy times")?;
     let (mut busy, mut unknown) = (Vec::new(), Vec::new());
     for person in people {
         match answers.iter().find(|answer| person.is(&answer.recipient)) {

@@ -365,7 +365,7 @@ fn run(
     }
     let done = match p.operation {
         Operation::Update => "changed",
-        Operation::Delete => "deleted (they lie in the calendar trash bin)",
+        Operation::Delete => "deleted (restorable from the calendar trash bin)",
         Operation::Move => "moved",
     };
     BulkResult {

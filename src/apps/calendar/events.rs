@@ -1,5 +1,6 @@
 //! Events: creating, finding, reading, changing, deleting.
 
+mod arguments;
 mod changing;
 mod listing;
 mod reading;
@@ -7,6 +8,7 @@ mod reading;
 mod tests;
 mod times;
 
+use arguments::{CreateEvent, CreateMeeting, DeleteEvent, GetEvent, ListEvents, UpcomingEvents, UpdateEvent};
 use changing::{Changes, REMINDER_MINUTES, Setting};
 use listing::Filter;
 pub(super) use listing::worked_out;
@@ -17,156 +19,13 @@ use super::objects::{self, CalendarError, Range, Stored};
 use super::reminders::Reminder;
 use crate::contentline::{Component, Line};
 use crate::ical::{self, Alarm, Local, Moment, Occurrences, Person, When, Zones};
-use crate::schema::{Count, Etag};
+use crate::record;
+use crate::schema::Etag;
 use crate::tool::{Cursor, Cx, Page, Success, ToolError};
-use crate::{params, record};
 
 const KIND: &str = Comp::Event.name();
 /// Instances that are looked through for one that is to be changed: a daily series of 100 years.
 const INSTANCES_MAX: usize = 40_000;
-
-params! {
-    pub(super) struct CreateEvent {
-        calendar_name: String,
-        title: String,
-        /// `2026-11-25T09:00` or, for a whole day, `2026-11-25`.
-        start_datetime: String,
-        /// One hour or one day after the start if left out. Of whole days the day after the last.
-        end_datetime: String = "",
-        all_day: bool = false,
-        description: String = "",
-        location: String = "",
-        /// Comma-separated.
-        categories: String = "",
-        recurring: Option<bool>,
-        /// RRULE, e.g. `FREQ=WEEKLY;BYDAY=MO`.
-        recurrence_rule: String = "",
-        recurrence_end_date: String = "",
-        /// 15 if left out, 0 for none.
-        reminder_minutes: Option<i64>,
-        reminder_email: bool = false,
-        /// CONFIRMED, TENTATIVE or CANCELLED.
-        status: String = "CONFIRMED",
-        /// 0 none, 1 highest, 9 lowest.
-        priority: i64 = 5,
-        /// PUBLIC, PRIVATE or CONFIDENTIAL.
-        privacy: String = "PUBLIC",
-        /// Comma-separated e-mail addresses; Nextcloud sends invitations.
-        attendees: String = "",
-        url: String = "",
-        /// CSS name or #rrggbb.
-        color: String = "",
-        /// IANA name, for times without offset; the calendar's own if left out.
-        timezone: String = "",
-        /// Instead of reminder_minutes and reminder_email.
-        reminders: Option<Vec<Reminder>>,
-    }
-}
-
-params! {
-    pub(super) struct ListEvents {
-        /// All calendars if left out.
-        calendar_name: String = "",
-        /// Day or time.
-        start_date: String = "",
-        /// Counts whole.
-        end_date: String = "",
-        limit: Count<0, 500> = 50,
-        min_attendees: Option<i64>,
-        min_duration_minutes: Option<i64>,
-        /// Comma-separated; any of them.
-        categories: Option<String>,
-        status: Option<String>,
-        title_contains: Option<String>,
-        location_contains: Option<String>,
-        search_all_calendars: bool = false,
-        /// To show times in.
-        timezone: String = "",
-        cursor: Option<Cursor>,
-    }
-}
-
-params! {
-    pub(super) struct GetEvent {
-        calendar_name: String,
-        event_uid: String,
-    }
-}
-
-params! {
-    pub(super) struct UpdateEvent {
-        calendar_name: String,
-        event_uid: String,
-        /// Change only this instance of a series.
-        recurrence_id: String = "",
-        title: Option<String>,
-        start_datetime: Option<String>,
-        end_datetime: Option<String>,
-        all_day: Option<bool>,
-        description: Option<String>,
-        location: Option<String>,
-        categories: Option<String>,
-        /// false ends the recurrence.
-        recurring: Option<bool>,
-        recurrence_rule: Option<String>,
-        recurrence_end_date: Option<String>,
-        /// 0 for none.
-        reminder_minutes: Option<i64>,
-        reminder_email: Option<bool>,
-        status: Option<String>,
-        priority: Option<i64>,
-        privacy: Option<String>,
-        /// All of them, comma-separated.
-        attendees: Option<String>,
-        url: Option<String>,
-        color: Option<String>,
-        /// Alone, it moves the event to the same time in that zone.
-        timezone: Option<String>,
-        reminders: Option<Vec<Reminder>>,
-        /// Of the last read, to overwrite no newer change.
-        etag: String = "",
-    }
-}
-
-params! {
-    pub(super) struct DeleteEvent {
-        calendar_name: String,
-        event_uid: String,
-        /// Delete only this instance of a series.
-        recurrence_id: String = "",
-    }
-}
-
-params! {
-    pub(super) struct CreateMeeting {
-        title: String,
-        date: String,
-        /// `14:30`
-        time: String,
-        duration_minutes: Count<1, 525600> = 60,
-        calendar_name: String = "personal",
-        /// Comma-separated e-mail addresses; Nextcloud sends invitations.
-        attendees: String = "",
-        location: String = "",
-        description: String = "",
-        /// 0 for none.
-        reminder_minutes: i64 = REMINDER_MINUTES,
-        /// IANA name; the calendar's own if left out.
-        timezone: String = "",
-    }
-}
-
-params! {
-    pub(super) struct UpcomingEvents {
-        /// All calendars if left out.
-        calendar_name: String = "",
-        days_ahead: Count<0, 3660> = 7,
-        limit: Count<0, 500> = 10,
-        /// To show times in.
-        timezone: String = "",
-        cursor: Option<Cursor>,
-    }
-}
 
 record! {
     pub(super) struct SavedEvent {
@@ -325,11 +184,12 @@ pub(super) fn list_events(cx: &Cx, p: ListEvents) -> Result<Success<EventList>, 
     let found = listing::events(cx, &calendars, range, shown_in.as_ref(), &filter)?;
     let page = Page::cut(found.events, p.cursor, p.limit.get())?;
     let show = |at: Moment| When::at(at, &read_in).show(&Zones::none());
+    let given = |text: &str| (!text.trim().is_empty()).then(|| text.trim().to_owned());
     Ok(Success(EventList {
         events: page.rows,
         calendar_name: single(&calendars, &p.calendar_name, p.search_all_calendars),
-        start_date: range.map(|range| show(range.start)),
-        end_date: range.map(|range| show(range.end)),
+        start_date: range.map(|range| given(&p.start_date).unwrap_or_else(|| show(range.start))),
+        end_date: range.map(|range| given(&p.end_date).unwrap_or_else(|| show(range.end))),
         total_found: page.total,
         next_cursor: page.next_cursor,
         errors: found.errors,
@@ -375,7 +235,7 @@ pub(super) fn update_event(cx: &Cx, p: UpdateEvent) -> Result<Success<SavedEvent
     let calendar = writable(cx, &p.calendar_name)?;
     let timezone = p.timezone.as_deref().map(str::trim).filter(|name| !name.is_empty());
     let local = local(timezone.unwrap_or_default(), &calendar)?;
-    let changes = Changes {
+    let mut changes = Changes {
         title: p.title,
         start: p.start_datetime.filter(|text| !text.trim().is_empty()),
         end: p.end_datetime,
@@ -389,7 +249,8 @@ pub(super) fn update_event(cx: &Cx, p: UpdateEvent) -> Result<Success<SavedEvent
         rule_end: p.recurrence_end_date,
         reminder_minutes: p.reminder_minutes,
         reminder_email: p.reminder_email,
-        reminders: alarms(p.reminders, &local)?,
+        // A bare time of a reminder is one of the event's zone, which is not known yet.
+        reminders: alarms(p.reminders.clone(), &local)?,
         status: p.status,
         priority: p.priority,
         privacy: p.privacy,
@@ -402,6 +263,11 @@ pub(super) fn update_event(cx: &Cx, p: UpdateEvent) -> Result<Success<SavedEvent
     }
     let stored = objects::find(cx, &calendar, Comp::Event, &p.event_uid)?;
     let instance = instance(&stored, &p.recurrence_id)?;
+    if timezone.is_none()
+        && let Some(own) = times::zone_of(&stored.component)
+    {
+        changes.reminders = alarms(p.reminders, &own)?;
+    }
     let mut object = stored.component.clone();
     let note = apply(cx, &changes, &mut object, instance.as_ref(), &local)?;
     let saved = objects::replace(cx, &calendar, Comp::Event, &stored, etag.as_ref(), &object)?;

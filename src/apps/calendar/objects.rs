@@ -314,12 +314,14 @@ fn read(entry: &Entry<'_>) -> Result<Stored, String> {
     })
 }
 
-/// Nextcloud takes the carriage returns of what is stored out of a report; RFC 5545 §3.1 wants them back in what is
-/// written.
 fn content(entry: &Entry<'_>) -> Result<Component, String> {
     let text = entry.prop(CALDAV, "calendar-data").ok_or("Nextcloud sent no content")?;
-    let text = text.trim_start().replace('\r', "").replace('\n', "\r\n");
-    Component::parse(&text).map_err(|fault| fault.to_string())
+    Component::parse(&with_crlf(text.trim_start())).map_err(|fault| fault.to_string())
+}
+
+/// The text with the line ends of RFC 5545 §3.1, which XML takes away on its way (XML 1.0 §2.11).
+fn with_crlf(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\n', "\r\n")
 }
 
 fn put(cx: &Cx, request: Request, path: UrlPath, subject: &str, unmet: &str) -> Result<Saved, ToolError> {

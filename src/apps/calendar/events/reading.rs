@@ -233,7 +233,7 @@ impl View<'_> {
             color: event.line("COLOR").map(ical::color),
             recurring: rule.is_some() || event.line("RDATE").is_some() || !ical::is_master(event),
             recurrence_rule: rule,
-            recurrence_end_date: until.map(|until| self.show(&until)),
+            recurrence_end_date: until.map(|until| self.show(&until.in_form_of(&start, &self.zones))),
             excluded: (!excluded.is_empty()).then_some(excluded),
             exceptions: (!exceptions.is_empty()).then_some(exceptions),
             organizer: organizer(event),

@@ -59,6 +59,12 @@ pub(super) fn set(
     Ok(old.filter(|old| *old != start).map(|from| Moved { from, to: start }))
 }
 
+/// How a bare time is meant in the event of an object; `None` for whole days.
+pub(super) fn zone_of(calendar: &Component) -> Option<Local> {
+    let start = ical::master(calendar, Comp::Event.name())?.line("DTSTART").and_then(When::of)?;
+    local_of(&start)
+}
+
 /// How a bare time is meant in an event that has this start.
 fn local_of(start: &When) -> Option<Local> {
     match start {

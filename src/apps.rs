@@ -1,5 +1,6 @@
 //! One file per Nextcloud app. An app opens no connection, reads no environment and knows no other app.
 
+mod calendar;
 mod contacts;
 mod cookbook;
 mod deck;
@@ -16,6 +17,7 @@ pub const ALL: &[&App] = &[
     &notes::APP,
     &files::APP,
     &sharing::APP,
+    &calendar::APP,
     &contacts::APP,
     &deck::APP,
     &tables::APP,

@@ -12,6 +12,7 @@ pub mod config;
 pub mod contentline;
 pub mod gate;
 pub mod http;
+pub mod ical;
 pub mod log;
 pub mod mcp;
 pub mod nextcloud;

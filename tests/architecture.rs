@@ -13,6 +13,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("rpc", &[]),
     ("contentline", &[]),
+    ("ical", &["clock", "contentline"]),
     ("vcard", &["contentline"]),
     ("schema", &["secret", "spelling"]),
     ("gate", &["clock"]),
@@ -21,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("log", &["clock"]),
     ("nextcloud", &["cancel", "clock", "schema", "secret"]),
     ("tool", &["clock", "nextcloud", "schema"]),
-    ("apps", &["clock", "contentline", "nextcloud", "schema", "secret", "spelling", "tool", "vcard"]),
+    ("apps", &["clock", "contentline", "ical", "nextcloud", "schema", "secret", "spelling", "tool", "vcard"]),
     ("registry", &["apps", "nextcloud", "schema", "tool"]),
     ("store", &["clock", "secret"]),
     ("auth", &["cancel", "clock", "config", "nextcloud", "secret", "store", "tool"]),
@@ -96,6 +97,7 @@ fn what_only_one_place_may_do_is_done_there_only() {
         ("unimplemented!", &[], "unfinished work does not land"),
         ("percent_encode", &["nextcloud"], "paths are encoded in one place"),
         ("TcpStream", &["http", "replay"], "apps open no connection"),
+        ("jiff::", &["ical"], "one place knows time zones"),
         ("roxmltree", &["nextcloud", "replay"], "one place reads XML"),
     ];
     let mut wrong = Vec::new();

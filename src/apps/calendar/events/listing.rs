@@ -36,16 +36,15 @@ impl Filter {
         let wanted = list(self.categories.as_deref().unwrap_or_default());
         let has =
             |wanted: &String| event.categories.iter().any(|c| c.to_lowercase() == wanted.to_lowercase());
-        let status = event.status.as_deref().unwrap_or("CONFIRMED");
-        let attendees = event.attendees.as_ref().map_or(0, Vec::len) as i64;
+        let attendees = event.attendees.len() as i64;
         contains(&event.summary, &self.title_contains)
-            && contains(event.location.as_deref().unwrap_or_default(), &self.location_contains)
+            && contains(&event.location, &self.location_contains)
             && (wanted.is_empty() || wanted.iter().any(has))
             && self
                 .status
                 .as_deref()
                 .map(str::trim)
-                .is_none_or(|s| s.is_empty() || s.eq_ignore_ascii_case(status))
+                .is_none_or(|s| s.is_empty() || s.eq_ignore_ascii_case(&event.status))
             && self.attendees_min.is_none_or(|least| attendees >= least)
             && self.duration_min_minutes.is_none_or(|least| event.duration_minutes.unwrap_or(0) >= least)
     }

@@ -12,6 +12,8 @@ use crate::tool::{Cx, ToolError};
 
 /// Instances of one series that are worked out here, where Nextcloud gives up: it refuses series with more than 3,500.
 const INSTANCES_MAX: usize = 50_000;
+/// Of these in one range; more is no list that anybody reads.
+const INSTANCES_IN_RANGE_MAX: usize = 5_000;
 const KIND: &str = Comp::Event.name();
 
 /// Which events are wanted. Texts are looked for in any case.
@@ -34,16 +36,15 @@ impl Filter {
         let wanted = list(self.categories.as_deref().unwrap_or_default());
         let has =
             |wanted: &String| event.categories.iter().any(|c| c.to_lowercase() == wanted.to_lowercase());
-        let status = event.status.as_deref().unwrap_or("CONFIRMED");
-        let attendees = event.attendees.as_ref().map_or(0, Vec::len) as i64;
+        let attendees = event.attendees.len() as i64;
         contains(&event.summary, &self.title_contains)
-            && contains(event.location.as_deref().unwrap_or_default(), &self.location_contains)
+            && contains(&event.location, &self.location_contains)
             && (wanted.is_empty() || wanted.iter().any(has))
             && self
                 .status
                 .as_deref()
                 .map(str::trim)
-                .is_none_or(|s| s.is_empty() || s.eq_ignore_ascii_case(status))
+                .is_none_or(|s| s.is_empty() || s.eq_ignore_ascii_case(&event.status))
             && self.attendees_min.is_none_or(|least| attendees >= least)
             && self.duration_min_minutes.is_none_or(|least| event.duration_minutes.unwrap_or(0) >= least)
     }
@@ -258,7 +259,6 @@ fn floating(told: &When, zone: Option<&str>) -> When {
 
 /// The instances of a series in a range, exceptions in their place; `None` for a rule that this program does not know.
 pub(in crate::apps::calendar) fn worked_out(stored: &Stored, range: Range) -> Option<Vec<Component>> {
-    let mut calendar = stored.component.clone();
     let zones = Zones::of(&stored.component);
     let master = ical::master(&stored.component, KIND).filter(|event| ical::is_master(event))?;
     let within = |event: &Component| -> Option<bool> {
@@ -266,21 +266,28 @@ pub(in crate::apps::calendar) fn worked_out(stored: &Stored, range: Range) -> Op
         let end = end_of(event, &zones)?.moment(&zones)?;
         Some(start < range.end && (end > range.start || end == start))
     };
+    let exceptions = stored.parts(Comp::Event).filter(|event| !ical::is_master(event));
+    let mut events: Vec<Component> = exceptions.cloned().collect();
     let span = end_of(master, &zones)?
         .moment(&zones)?
         .duration_since(master.line("DTSTART").and_then(When::of)?.moment(&zones)?);
+    let mut alone = stored.component.clone();
+    alone.retain_children(|child| !child.is(KIND) || ical::is_master(child));
     for due in Occurrences::of(master, &zones)?.take(INSTANCES_MAX) {
-        let Some(at) = due.moment(&zones) else { break };
+        let at = due.moment(&zones)?;
         if at >= range.end {
             break;
         }
         let is_over = at.checked_add(span).is_ok_and(|end| end < range.start);
         if !is_over && ical::instance(&stored.component, KIND, &due).is_none() {
-            ical::new_instance(&mut calendar, KIND, &due);
+            events.push(ical::new_instance(&mut alone.clone(), KIND, &due)?.clone());
+        }
+        if events.len() > INSTANCES_IN_RANGE_MAX {
+            return None;
         }
     }
-    let events = ical::of_kind(&calendar, KIND).filter(|event| !ical::is_master(event));
-    Some(events.filter(|event| within(event) == Some(true)).cloned().collect())
+    events.retain(|event| within(event) == Some(true));
+    Some(events)
 }
 
 /// Reads a day or time that bounds a range; a day alone is its beginning, or its end if it is the last one.

@@ -36,11 +36,11 @@ record! {
         start_tz: Option<String>,
         end_tz: Option<String>,
         all_day: bool,
-        location: Option<String>,
+        location: String,
         /// Its beginning.
-        description: Option<String>,
+        description: String,
         categories: Vec<String>,
-        status: Option<String>,
+        status: String,
         transp: Option<String>,
         priority: Option<i64>,
         privacy: Option<String>,
@@ -49,7 +49,7 @@ record! {
         /// Names this instance of a series in other tools.
         recurrence_id: Option<String>,
         organizer: Option<String>,
-        attendees: Option<Vec<Attendee>>,
+        attendees: Vec<Attendee>,
         duration_minutes: Option<i64>,
         url: Option<String>,
         color: Option<String>,
@@ -168,7 +168,6 @@ impl View<'_> {
         let end = end_of(event, &self.zones)?;
         let text = |name| event.line(name).map(Line::to_text).filter(|text| !text.is_empty());
         let rule = value_text(series.unwrap_or(event), "RRULE");
-        let attendees = attendees(event);
         let recurrence_id = event.line("RECURRENCE-ID").and_then(When::of);
         let row = EventSummary {
             uid: text("UID").unwrap_or_default(),
@@ -178,10 +177,11 @@ impl View<'_> {
             start_tz: self.zone_name(&start),
             end_tz: self.zone_name(&end).filter(|zone| Some(zone) != self.zone_name(&start).as_ref()),
             all_day: start.is_date(),
-            location: text("LOCATION"),
-            description: text("DESCRIPTION").map(shortened),
+            location: text("LOCATION").unwrap_or_default(),
+            description: text("DESCRIPTION").map(shortened).unwrap_or_default(),
             categories: categories(event),
-            status: status(event),
+            // RFC 5545 knows no default; people take an event without a status for a confirmed one.
+            status: status(event).unwrap_or_else(|| "CONFIRMED".to_owned()),
             transp: value_text(event, "TRANSP").filter(|transp| transp.eq_ignore_ascii_case("TRANSPARENT")),
             priority: priority(event).filter(|priority| *priority > 0),
             privacy: value_text(event, "CLASS").filter(|class| !class.eq_ignore_ascii_case("PUBLIC")),
@@ -189,7 +189,7 @@ impl View<'_> {
             recurrence_rule: rule,
             recurrence_id: recurrence_id.map(|id| self.show(&id)),
             organizer: organizer(event),
-            attendees: (!attendees.is_empty()).then_some(attendees),
+            attendees: attendees(event),
             duration_minutes: self.duration_minutes(&start, &end),
             url: value_text(event, "URL"),
             color: event.line("COLOR").map(ical::color),

@@ -1,5 +1,7 @@
 //! Changes to events, without a Nextcloud.
 
+use proptest::prelude::*;
+
 use super::*;
 
 const NOW: crate::clock::Timestamp = crate::clock::Timestamp { unix_ms: 1_795_476_751_042 };
@@ -275,4 +277,51 @@ fn a_range_is_days_in_the_zone_that_is_asked_for() {
     assert_eq!(shown("", "2026-03-01", &Local::Utc).0, "2025-03-01T00:00:00Z");
     assert!(range("", " ", &Local::Utc).unwrap().is_none());
     assert!(range("2026-03-02", "2026-03-01", &Local::Utc).unwrap_err().to_string().contains("before"));
+}
+
+/// Something that a line may say: right, nearly right, or nothing at all.
+fn value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[0-9]{8}(T[0-9]{6}Z?)?",
+        "(0000|1969|2026|9999)(0[1-9]|1[0-2])[0-2][1-9]T[0-2][0-3][0-5]9[0-5]9Z?",
+        "FREQ=(DAILY|WEEKLY|MONTHLY|YEARLY|HOURLY)(;(COUNT|INTERVAL|UNTIL|BYDAY|BYMONTHDAY|BYSETPOS)=[-0-9A-Z]{1,9}){0,3}",
+        "-?P[0-9]{1,9}[WD](T[0-9]{1,9}[HMS])?",
+        "\\PC{0,20}",
+    ]
+}
+
+proptest! {
+    #[test]
+    fn no_stored_event_is_too_odd_to_be_told_and_changed(
+        values in proptest::collection::vec(value(), 9),
+        zone in "(;TZID=(Europe/Berlin|Nowhere|X))?",
+    ) {
+        let text = format!(
+            "BEGIN:VCALENDAR\r\nBEGIN:VTIMEZONE\r\nTZID:X\r\nBEGIN:STANDARD\r\nDTSTART:{0}\r\nTZOFFSETFROM:+0100\r\n\
+             TZOFFSETTO:-0930\r\nRRULE:{1}\r\nEND:STANDARD\r\nEND:VTIMEZONE\r\nBEGIN:VEVENT\r\nUID:a\r\n\
+             DTSTART{zone}:{2}\r\nDTEND{zone}:{3}\r\nDURATION:{4}\r\nRRULE:{1}\r\nEXDATE{zone}:{5}\r\n\
+             RDATE:{6}\r\nATTENDEE:{7}\r\nBEGIN:VALARM\r\nACTION:DISPLAY\r\nTRIGGER:{4}\r\nEND:VALARM\r\n\
+             END:VEVENT\r\nBEGIN:VEVENT\r\nUID:a\r\nRECURRENCE-ID{zone}:{5}\r\nDTSTART:{8}\r\nEND:VEVENT\r\n\
+             END:VCALENDAR\r\n",
+            values[0], values[1], values[2], values[3], values[4], values[5], values[6], values[7], values[8]
+        );
+        let object = Component::parse(&text).unwrap();
+        let zones = Zones::of(&object);
+        for event in ical::of_kind(&object, KIND) {
+            let _ = times::end_of(event, &zones).map(|end| end.show(&zones));
+            let _ = Occurrences::of(event, &zones).map(|all| all.take(3).count());
+        }
+        for changes in [
+            Changes { start: given("2026-03-29T02:30"), ..Changes::default() },
+            Changes { timezone: Some(Local::Zone("America/New_York".into())), ..Changes::default() },
+            Changes { all_day: Some(true), rule_end: given("2026-12-31"), ..Changes::default() },
+            Changes { reminder_minutes: Some(5), title: given("t"), ..Changes::default() },
+        ] {
+            for instance in [None, Some("2026-03-28T10:00:00Z")] {
+                if let Ok(written) = changed(&text, &changes, instance) {
+                    prop_assert!(Component::parse(&written).is_ok());
+                }
+            }
+        }
+    }
 }

@@ -20,7 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("log", &["clock"]),
     ("nextcloud", &["cancel", "clock", "schema", "secret"]),
     ("tool", &["clock", "nextcloud", "schema"]),
-    ("apps", &["nextcloud", "schema", "tool"]),
+    ("apps", &["clock", "nextcloud", "schema", "tool"]),
     ("registry", &["apps", "nextcloud", "schema", "tool"]),
     ("store", &["clock", "secret"]),
     ("auth", &["cancel", "clock", "config", "nextcloud", "secret", "store", "tool"]),

@@ -363,6 +363,21 @@ mod tests {
     }
 
     #[test]
+    fn a_capability_must_be_true_to_be_there() {
+        let capabilities = |files| Capabilities::new(serde_json::json!({"capabilities": {"files": files}}));
+        let needs = Needs::Capability("files_trashbin", "/files/undelete");
+        assert!(needs.met_by(&capabilities(serde_json::json!({"undelete": true}))));
+        for absent in [
+            serde_json::json!({"undelete": false}),
+            serde_json::json!({}),
+            serde_json::json!({"undelete": []}),
+        ] {
+            assert!(!needs.met_by(&capabilities(absent.clone())), "{absent}");
+        }
+        assert_eq!((needs.app(), needs.to_string().as_str()), (Some("files_trashbin"), "files_trashbin"));
+    }
+
+    #[test]
     fn an_empty_scope_set_allows_only_what_asks_for_none() {
         let none = Scopes::Only(vec![]);
         assert!(none.allow(&[]));

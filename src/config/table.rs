@@ -196,7 +196,7 @@ table! {
         placeholder: "TAGS",
         kind: Kind::Names,
         about: "Keep files with one of these Nextcloud tags, and all that is in folders with them, away from every tool: \
-                `private,Do not read`. Protects from accidents; from ill will only if users cannot set the tag themselves.",
+                `private,Do not read`. Protects from accidents; from ill will only if the tag is restricted. See docs/decisions/excluded-files.md.",
     }
 
     LOG_LEVEL = Logging {

@@ -67,12 +67,12 @@ impl Cx<'_> {
             false => Vec::new(),
         };
         let hidden = is_tagged || places.iter().any(|place| exclusion.hides(&place.path, Some(place.id)));
-        if hidden { Err(refusal(&format!("File {file_id}"))) } else { Ok(()) }
+        if hidden { Err(refusal(&format!("File {file_id}"), Reach::Itself)) } else { Ok(()) }
     }
 
     /// Refuses a tag that keeps files away, in any case of its letters: who may set or remove it could undo it.
     pub fn admit_tag(&self, name: &str) -> Result<(), ToolError> {
-        if self.keeps_tag(name) { Err(refusal(&format!("The tag {name:?}"))) } else { Ok(()) }
+        if self.keeps_tag(name) { Err(refusal(&format!("The tag {name:?}"), Reach::Itself)) } else { Ok(()) }
     }
 
     /// Whether a tag is one of those that keep files away.
@@ -139,7 +139,7 @@ impl Exclusion {
             return Ok(());
         }
         let spelling = path.canonical();
-        let refused = || refusal(&format!("{spelling:?}"));
+        let refused = || refusal(&format!("{spelling:?}"), reach);
         // Nextcloud allows no name with a backslash, but takes it for a slash in some places.
         if meets(&self.paths, &spelling, reach) || spelling.contains('\\') {
             return Err(refused());
@@ -155,10 +155,11 @@ impl Exclusion {
 }
 
 /// Says no more than that: neither whether it exists nor what keeps it away.
-fn refusal(what: &str) -> ToolError {
+fn refusal(what: &str, reach: Reach) -> ToolError {
+    let whole = if reach == Reach::Whole { " as a whole" } else { "" };
     log::info!("a file was refused why=EXCLUDED_TAGS");
     ToolError::Refused(format!(
-        "{what} is not available through this server. Do not look for another way; the person can use Nextcloud itself."
+        "{what} is not available{whole} through this server. Do not look for another way; the person can use Nextcloud itself."
     ))
 }
 
@@ -228,7 +229,7 @@ fn real_places(cx: &Cx, path: &DavPath) -> Result<Vec<FilePlace>, ToolError> {
         };
         // It is there, but where cannot be told: it could be anything.
         if places.is_empty() {
-            return Err(refusal(&format!("{:?}", path.canonical())));
+            return Err(refusal(&format!("{:?}", path.canonical()), Reach::Itself));
         }
         let rest: String = rest.iter().map(|name| format!("/{name}")).collect();
         return Ok(places.into_iter().map(|place| FilePlace { path: place.path + &rest, ..place }).collect());

@@ -78,7 +78,7 @@ pub(super) fn list_comments(cx: &Cx, p: ListComments) -> Result<Success<Comments
         + &xml::element((OC, "offset"), &offset.to_string());
     let request =
         Request::new("REPORT", comments(file_id)).xml(xml::document((OC, "filter-comments"), &window));
-    let answer = cx.nc.multistatus(request).of(subject("comments on", &p.path))?;
+    let answer = cx.nc.multistatus(request).of(subject("the list of comments on", &p.path))?;
     let page = Page::cut(answer.collect(|entry| Comment::read_entry(&entry))?, None, limit)?;
     Ok(Success(Comments {
         count: page.rows.len() as i64,
@@ -106,8 +106,10 @@ pub(super) fn create_comment(cx: &Cx, p: CreateComment) -> Result<Success<Create
     }
     let (file_id, ()) = target(cx, &p.path, &[], |_| ())?;
     let body = json!({"actorType": "users", "verb": "comment", "message": message});
-    let response =
-        cx.nc.send(Request::new("POST", comments(file_id)).json(&body)).of(subject("comment on", &p.path))?;
+    let response = cx
+        .nc
+        .send(Request::new("POST", comments(file_id)).json(&body))
+        .of(subject("the comment on", &p.path))?;
     let comment_id = response
         .header("Content-Location")
         .and_then(|place| cx.nc.path_of(place).last_segment()?.parse().ok());

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::{FileInfo, PROPERTIES, subject, target};
-use crate::nextcloud::{Request, Subject, SystemTag, UrlPath};
+use crate::nextcloud::{Kind, Request, Subject, SystemTag, UrlPath};
 use crate::schema::{Count, DavPath};
 use crate::tool::{Cursor, Cx, Page, Success, ToolError};
 use crate::{params, record};
@@ -102,7 +102,7 @@ pub(super) fn list_tags(cx: &Cx, p: ListTags) -> Result<Success<TagList>, ToolEr
 
 pub(super) fn get_file_tags(cx: &Cx, p: TagsOfFile) -> Result<Success<FileTags>, ToolError> {
     let (file_id, ()) = target(cx, &p.path, &[], |_| ())?;
-    let tags = cx.nc.tags_of(file_id).of(subject("tags of", &p.path))?;
+    let tags = cx.nc.tags_of(file_id).of(subject("the list of tags of", &p.path))?;
     Ok(Success(FileTags { path: p.path.as_given().to_owned(), file_id, tags: in_order(tags) }))
 }
 
@@ -144,7 +144,7 @@ pub(super) fn tag_file(cx: &Cx, p: FileAndTag) -> Result<Success<Assignment>, To
     let is_new = known.is_empty();
     let tag = if is_new { create(cx, name)? } else { assignable(known, name)? };
     let request = Request::new("PUT", relation(file_id, tag.id)).allow(&[409]);
-    let response = cx.nc.send(request).of(subject("tag of", &p.path))?;
+    let response = cx.nc.send(request).of(subject("the tag of", &p.path))?;
     let message = match response.status {
         409 => "It had this tag already.".to_owned(),
         _ if is_new => "The tag was made and put on it.".to_owned(),
@@ -173,7 +173,7 @@ pub(super) fn untag_file(cx: &Cx, p: FileAndTag) -> Result<Success<Assignment>, 
     }
     let tag = assignable(known, name)?;
     let request = Request::new("DELETE", relation(file_id, tag.id)).allow(&[404]);
-    let response = cx.nc.send(request).of(subject("tag of", &p.path))?;
+    let response = cx.nc.send(request).of(subject("the tag of", &p.path))?;
     Ok(Success(Assignment {
         path: p.path.as_given().to_owned(),
         tag: tag.name,
@@ -228,7 +228,12 @@ fn assignable(tags: Vec<SystemTag>, name: &str) -> Result<SystemTag, ToolError> 
 fn create(cx: &Cx, name: &str) -> Result<SystemTag, ToolError> {
     let body = json!({"name": name, "userVisible": true, "userAssignable": true});
     let request = Request::new("POST", UrlPath::dav().raw("/systemtags/")).json(&body);
-    let response = cx.nc.send(request).of(format!("the new tag {name:?}"))?;
+    let response = cx.nc.send(request).map_err(|error| match error.kind {
+        Kind::Conflict => ToolError::Refused(format!(
+            "The tag {name:?} was made by somebody else at the same moment; it is not on the file yet. Try again."
+        )),
+        _ => error.about(format!("the new tag {name:?}")).into(),
+    })?;
     let id = response
         .header("Content-Location")
         .and_then(|place| cx.nc.path_of(place).last_segment()?.parse().ok());

@@ -61,7 +61,7 @@ record! {
 
 pub(super) fn list_versions(cx: &Cx, p: ListVersions) -> Result<Success<Versions>, ToolError> {
     let (file_id, modified) = file(cx, &p.path)?;
-    let mut versions = versions(cx, file_id).of(subject("versions of", &p.path))?;
+    let mut versions = versions(cx, file_id).of(subject("the list of versions of", &p.path))?;
     for version in versions.iter_mut().filter(|version| version.modified == modified) {
         version.is_current = Some(true);
     }

@@ -28,11 +28,15 @@ pub(super) fn admit_category(cx: &Cx, category: &str) -> Result<(), ToolError> {
 /// Refuses an attachment that is kept away, or whose note is. The app takes its path from the note's folder, up to the folder of
 /// all notes; as it is not known here where that is, every place is refused that could be meant.
 pub(super) fn admit_attachment(cx: &Cx, note_id: i64, file: &str) -> Result<(), ToolError> {
-    cx.admit_file_id(note_id)?;
     if !cx.exclusion()?.is_in_force() {
         return Ok(());
     }
-    for note in cx.nc.places_of(note_id).of(super::subject(note_id))? {
+    let notes = cx.nc.places_of(note_id).of(super::subject(note_id))?;
+    if notes.is_empty() {
+        return cx.admit_file_id(note_id);
+    }
+    for note in notes {
+        cx.admit(&path(&note.path)?)?;
         for meant in places(&note.path, file) {
             cx.admit(&path(&meant)?)?;
         }

@@ -139,7 +139,10 @@ impl Exclusion {
             return Ok(());
         }
         let spelling = path.canonical();
-        let refused = || refusal(&format!("{spelling:?}"), reach);
+        let is_below_it =
+            meets(&self.paths, &spelling, Reach::Whole) && !meets(&self.paths, &spelling, Reach::Itself);
+        let told = if is_below_it { Reach::Whole } else { Reach::Itself };
+        let refused = || refusal(&format!("{spelling:?}"), told);
         // Nextcloud allows no name with a backslash, but takes it for a slash in some places.
         if meets(&self.paths, &spelling, reach) || spelling.contains('\\') {
             return Err(refused());

@@ -70,6 +70,15 @@ impl Cx<'_> {
         if hidden { Err(refusal(&format!("File {file_id}"), Reach::Itself)) } else { Ok(()) }
     }
 
+    /// Refuses a file that Nextcloud itself named, by its path as that spells it and by its id where it told one. Asks nothing
+    /// more about it.
+    pub fn admit_found(&self, path: &str, file_id: Option<i64>) -> Result<(), ToolError> {
+        match self.exclusion()?.hides(path, file_id) {
+            true => Err(refusal(&format!("{path:?}"), Reach::Itself)),
+            false => Ok(()),
+        }
+    }
+
     /// Refuses a tag that keeps files away, in any case of its letters: who may set or remove it could undo it.
     pub fn admit_tag(&self, name: &str) -> Result<(), ToolError> {
         if self.keeps_tag(name) { Err(refusal(&format!("The tag {name:?}"), Reach::Itself)) } else { Ok(()) }

@@ -70,11 +70,11 @@ impl Cx<'_> {
         if hidden { Err(refusal(&format!("File {file_id}"), Reach::Itself)) } else { Ok(()) }
     }
 
-    /// Refuses a file that Nextcloud itself named, by its path as that spells it and by its id where it told one. Asks nothing
-    /// more about it.
-    pub fn admit_found(&self, path: &str, file_id: Option<i64>) -> Result<(), ToolError> {
+    /// Refuses what belongs to a file that Nextcloud itself named, by its path as that spells it and by its id where it
+    /// told one. `what` is the caller's word for it (`share 7`), as the path is not to be told.
+    pub fn admit_found(&self, what: &str, path: &str, file_id: Option<i64>) -> Result<(), ToolError> {
         match self.exclusion()?.hides(path, file_id) {
-            true => Err(refusal(&format!("{path:?}"), Reach::Itself)),
+            true => Err(refusal(what, Reach::Itself)),
             false => Ok(()),
         }
     }

@@ -36,7 +36,7 @@ pub(super) fn admit_attachment(cx: &Cx, note_id: i64, file: &str) -> Result<(), 
         return cx.admit_file_id(note_id);
     }
     for note in notes {
-        cx.admit_found(&note.path, Some(note.id))?;
+        cx.admit_found(&super::subject(note_id), &note.path, Some(note.id))?;
         for meant in places(&note.path, file) {
             cx.admit(&path(&meant)?)?;
         }

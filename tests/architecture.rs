@@ -137,6 +137,20 @@ fn no_app_uses_another_app() {
 }
 
 #[test]
+fn no_app_touches_a_file_without_asking_whether_it_may() {
+    let wrong: Vec<String> = sources()
+        .iter()
+        .filter(|file| file.name.starts_with("apps/"))
+        .filter(|file| file.code().any(|(_, line)| line.contains("nc.files(")))
+        .filter(|file| {
+            !file.code().any(|(_, line)| line.contains(".admit(") || line.contains(".admit_whole("))
+        })
+        .map(|file| file.name.clone())
+        .collect();
+    assert!(wrong.is_empty(), "ask Cx::admit before a path is used: {}", wrong.join(", "));
+}
+
+#[test]
 fn files_stay_readable() {
     let long: Vec<String> = sources()
         .iter()

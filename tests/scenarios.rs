@@ -43,6 +43,12 @@ fn start(setup: &Setup) -> Result<Program, String> {
         tool_settings: ToolSettings {
             write_bytes_max: Some(write_max << 20),
             public_url: Some(setup.base_url.clone()),
+            excluded_tags: setup
+                .config
+                .get("EXCLUDED_TAGS")
+                .and_then(Value::as_str)
+                .map(|tags| tags.split(',').map(str::to_owned).collect())
+                .unwrap_or_default(),
         },
         call_timeout: Duration::from_secs(50),
         clock,

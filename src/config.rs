@@ -165,6 +165,8 @@ pub struct ToolChoice {
     pub read_only: bool,
     /// Hide the tools of apps that Nextcloud does not have.
     pub capability_gating: bool,
+    /// Files with these tags, and all that is in folders with them, are kept away from every tool.
+    pub excluded_tags: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ mod tests;
 
 use std::fmt;
 
-pub use line::Line;
+pub use line::{Line, escape};
 
 /// Longest text that is read, in bytes; Nextcloud takes objects of up to 10 MiB.
 pub const TEXT_BYTES_MAX: usize = 10 << 20;

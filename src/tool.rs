@@ -4,10 +4,12 @@
 //! between calls: all it works with arrives in [`Cx`].
 
 mod error;
+mod exclusion;
 mod output;
 mod page;
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -16,6 +18,7 @@ use crate::nextcloud::{Capabilities, Client, Version};
 use crate::schema::Wire;
 
 pub use error::ToolError;
+pub use exclusion::Exclusion;
 pub use output::{Content, IntoOutput, Output, ResourceBody, Success};
 pub use page::{Cursor, PAGE_BYTES, Page};
 
@@ -128,6 +131,8 @@ pub enum Needs {
     App(&'static str),
     /// The same, of this version or a later one.
     Since(&'static str, Version),
+    /// An app whose mark is a capability of another one that is true, by its JSON pointer: `/files/undelete`.
+    Capability(&'static str, &'static str),
 }
 
 impl Needs {
@@ -135,7 +140,7 @@ impl Needs {
     pub fn app(self) -> Option<&'static str> {
         match self {
             Needs::Nothing => None,
-            Needs::App(app) | Needs::Since(app, _) => Some(app),
+            Needs::App(app) | Needs::Since(app, _) | Needs::Capability(app, _) => Some(app),
         }
     }
 
@@ -148,6 +153,7 @@ impl Needs {
                 capabilities.has_app(app)
                     && capabilities.app_version(app).is_none_or(|version| version >= least)
             }
+            Needs::Capability(_, mark) => capabilities.get(mark).and_then(Value::as_bool) == Some(true),
         }
     }
 }
@@ -156,7 +162,7 @@ impl fmt::Display for Needs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Needs::Nothing => Ok(()),
-            Needs::App(app) => f.write_str(app),
+            Needs::App(app) | Needs::Capability(app, _) => f.write_str(app),
             Needs::Since(app, least) => write!(f, "{app} {least}"),
         }
     }
@@ -265,6 +271,8 @@ pub struct Cx<'a> {
     pub ids: &'a Ids,
     pub settings: &'a ToolSettings,
     pub progress: &'a dyn Progress,
+    /// What the call found out about files that are kept away; see [`Cx::exclusion`].
+    pub excluded: OnceLock<Exclusion>,
 }
 
 impl Cx<'_> {
@@ -287,6 +295,8 @@ pub struct ToolSettings {
     pub write_bytes_max: Option<u64>,
     /// Nextcloud's address as a browser sees it, without a slash at the end.
     pub public_url: Option<String>,
+    /// Names of the tags whose files are kept away from every tool; none: nothing is.
+    pub excluded_tags: Vec<String>,
 }
 
 /// Takes word of a long call's progress.
@@ -350,6 +360,21 @@ mod tests {
         for scope in Scope::ALL {
             assert_eq!(Scope::parse(scope.name()), Some(*scope));
         }
+    }
+
+    #[test]
+    fn a_capability_must_be_true_to_be_there() {
+        let capabilities = |files| Capabilities::new(serde_json::json!({"capabilities": {"files": files}}));
+        let needs = Needs::Capability("files_trashbin", "/files/undelete");
+        assert!(needs.met_by(&capabilities(serde_json::json!({"undelete": true}))));
+        for absent in [
+            serde_json::json!({"undelete": false}),
+            serde_json::json!({}),
+            serde_json::json!({"undelete": []}),
+        ] {
+            assert!(!needs.met_by(&capabilities(absent.clone())), "{absent}");
+        }
+        assert_eq!((needs.app(), needs.to_string().as_str()), (Some("files_trashbin"), "files_trashbin"));
     }
 
     #[test]

@@ -13,6 +13,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sys", &[]),
     ("rpc", &[]),
     ("contentline", &[]),
+    ("ical", &["clock", "contentline"]),
+    ("vcard", &["contentline"]),
     ("schema", &["secret", "spelling"]),
     ("gate", &["clock"]),
     ("http", &["cancel", "sys"]),
@@ -20,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("log", &["clock"]),
     ("nextcloud", &["cancel", "clock", "schema", "secret"]),
     ("tool", &["clock", "nextcloud", "schema"]),
-    ("apps", &["clock", "nextcloud", "schema", "secret", "spelling", "tool"]),
+    ("apps", &["clock", "contentline", "ical", "nextcloud", "schema", "secret", "spelling", "tool", "vcard"]),
     ("registry", &["apps", "nextcloud", "schema", "tool"]),
     ("store", &["clock", "secret"]),
     ("auth", &["cancel", "clock", "config", "nextcloud", "secret", "store", "tool"]),
@@ -95,6 +97,7 @@ fn what_only_one_place_may_do_is_done_there_only() {
         ("unimplemented!", &[], "unfinished work does not land"),
         ("percent_encode", &["nextcloud"], "paths are encoded in one place"),
         ("TcpStream", &["http", "replay"], "apps open no connection"),
+        ("jiff::", &["ical"], "one place knows time zones"),
         ("roxmltree", &["nextcloud", "replay"], "one place reads XML"),
     ];
     let mut wrong = Vec::new();
@@ -131,6 +134,20 @@ fn no_app_uses_another_app() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_app_touches_a_file_without_asking_whether_it_may() {
+    let wrong: Vec<String> = sources()
+        .iter()
+        .filter(|file| file.name.starts_with("apps/"))
+        .filter(|file| file.code().any(|(_, line)| line.contains("nc.files(")))
+        .filter(|file| {
+            !file.code().any(|(_, line)| line.contains(".admit(") || line.contains(".admit_whole("))
+        })
+        .map(|file| file.name.clone())
+        .collect();
+    assert!(wrong.is_empty(), "ask Cx::admit before a path is used: {}", wrong.join(", "));
 }
 
 #[test]

@@ -43,6 +43,12 @@ fn start(setup: &Setup) -> Result<Program, String> {
         tool_settings: ToolSettings {
             write_bytes_max: Some(write_max << 20),
             public_url: Some(setup.base_url.clone()),
+            excluded_tags: setup
+                .config
+                .get("EXCLUDED_TAGS")
+                .and_then(Value::as_str)
+                .map(|tags| tags.split(',').map(str::to_owned).collect())
+                .unwrap_or_default(),
         },
         call_timeout: Duration::from_secs(50),
         clock,
@@ -139,9 +145,13 @@ fn faults(schema: &Value, value: &Value, at: &str) -> Vec<String> {
     found
 }
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios")
+}
+
 #[test]
 fn every_scenario_passes() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios");
+    let root = root();
     let files = if root.is_dir() { files_below(&root).expect("the scenarios") } else { Vec::new() };
     let (mode, files) = mode(files);
     let failures = run_all(&files, &mode, &start);
@@ -153,7 +163,7 @@ fn every_scenario_passes() {
 fn every_tool_and_resource_has_a_scenario_in_which_it_works_and_one_in_which_it_fails() {
     /// Nothing but Nextcloud itself can fail here, and that has scenarios with other calls.
     const NEVER_FAIL: &[&str] = &["nc_webdav_list_favorites", "notes://settings", "nc://capabilities"];
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/scenarios");
+    let root = root();
     let mut works: Vec<String> = Vec::new();
     let mut fails: Vec<String> = Vec::new();
     for path in files_below(&root).expect("the scenarios") {
@@ -201,7 +211,10 @@ fn mode(files: Vec<PathBuf>) -> (Mode, Vec<PathBuf>) {
         user: needed("NEXTCLOUD_USER"),
         password: Secret::new(needed("NEXTCLOUD_PASSWORD")),
     };
-    let chosen: Vec<_> = files.into_iter().filter(|path| path.to_string_lossy().contains(&part)).collect();
+    // From the folder of scenarios on: what stands before it is the place of this checkout.
+    let is_chosen =
+        |path: &PathBuf| path.strip_prefix(root()).is_ok_and(|path| path.to_string_lossy().contains(&part));
+    let chosen: Vec<_> = files.into_iter().filter(is_chosen).collect();
     assert!(!chosen.is_empty(), "no scenario has {part:?} in its path");
     (Mode::Record(upstream), chosen)
 }

@@ -353,6 +353,7 @@ fn set_config(cx: &Cx, p: SetConfig) -> Result<Success<Done>, ToolError> {
         if folder.is_root() {
             return Err(ToolError::Arguments("`folder` must be a folder below the top one".into()));
         }
+        cx.admit_whole(&folder)?;
         body.insert("folder".into(), folder.canonical().into());
     }
     if let Some(minutes) = p.update_interval {
@@ -421,8 +422,23 @@ fn page(
     cursor: Option<Cursor>,
     limit: Limit,
 ) -> Result<Page<RecipeStub>, ToolError> {
+    leave_out_hidden(cx, &mut found)?;
     found.sort_by_cached_key(|recipe| (recipe.name().to_lowercase(), recipe.id()));
     Page::cut(found.iter().map(|recipe| recipe.stub(cx)).collect(), cursor, limit.get())
+}
+
+/// Leaves out recipes that are kept away from this server. The id of a recipe is that of its folder; a tag above it is on
+/// the folder of all recipes or further up.
+fn leave_out_hidden(cx: &Cx, found: &mut Vec<ApiRecipe>) -> Result<(), ToolError> {
+    let exclusion = cx.exclusion()?;
+    if !exclusion.is_in_force() {
+        return Ok(());
+    }
+    let request = Request::new("GET", cookbook().raw("/api/v1/config"));
+    let config: Map<String, Value> = cx.nc.json(request).of("the Cookbook settings")?;
+    let folder = config.get("folder").and_then(Value::as_str).unwrap_or_default();
+    found.retain(|recipe| !exclusion.hides(folder, recipe.id()));
+    Ok(())
 }
 
 fn counted(cx: &Cx, route: &str, subject: &str, p: &ListRecipes) -> Result<Page<Counted>, ToolError> {
@@ -434,6 +450,7 @@ fn counted(cx: &Cx, route: &str, subject: &str, p: &ListRecipes) -> Result<Page<
 }
 
 fn read(cx: &Cx, id: i64) -> Result<ApiRecipe, ToolError> {
+    cx.admit_file_id(id)?;
     Ok(cx.nc.json(Request::new("GET", recipe_path(id))).of(subject(id))?)
 }
 

@@ -3,13 +3,17 @@
 //! Routes: `/remote.php/dav/files/{user id}/…` (RFC 4918), SEARCH at `/remote.php/dav/` (RFC 5323). Paths are decoded
 //! and start at the user's top folder; they come back the way they were asked for, with or without a leading slash.
 
+mod comments;
 mod listing;
 mod moving;
 mod reading;
 mod searching;
+mod tags;
+mod trash;
+mod versions;
 mod writing;
 
-use crate::nextcloud::{DAV, Entry, OC};
+use crate::nextcloud::{DAV, Entry, OC, Request, Subject, xml};
 use crate::record;
 use crate::schema::DavPath;
 use crate::tool::{App, Cx, Effect, Needs, Scope, Tool, ToolError, typed};
@@ -55,7 +59,8 @@ pub const APP: App = App {
         },
         Tool {
             name: "nc_webdav_delete_resource",
-            about: "Delete a file, or a folder with all that is in it. It goes to the trash bin where that is on.",
+            about: "Delete a file, or a folder with all that is in it. It goes to the trash bin where that is on; the answer says \
+                    how to restore it.",
             scopes: &[Scope::FilesWrite],
             effect: Effect::Delete,
             needs: Needs::Nothing,
@@ -110,9 +115,103 @@ pub const APP: App = App {
             needs: Needs::Nothing,
             handler: &typed(searching::list_favorites),
         },
+        Tool {
+            name: "nc_webdav_list_comments",
+            about: "List the comments on a file or folder, newest first.",
+            scopes: &[Scope::FilesRead],
+            effect: Effect::Read,
+            needs: COMMENTS,
+            handler: &typed(comments::list_comments),
+        },
+        Tool {
+            name: "nc_webdav_create_comment",
+            about: "Comment on a file or folder; all who have it can read that. `@user` notifies a person.",
+            scopes: &[Scope::FilesWrite],
+            effect: Effect::Create,
+            needs: COMMENTS,
+            handler: &typed(comments::create_comment),
+        },
+        Tool {
+            name: "nc_webdav_list_trash",
+            about: "List what is in the trash bin, last deleted first.",
+            scopes: &[Scope::FilesRead],
+            effect: Effect::Read,
+            needs: TRASH,
+            handler: &typed(trash::list_trash),
+        },
+        Tool {
+            name: "nc_webdav_restore_from_trash",
+            about: "Take a file or folder out of the trash bin, back to where it was. The answer has its path, which \
+                    differs if the name is taken or the folder is gone.",
+            scopes: &[Scope::FilesWrite],
+            effect: Effect::Create,
+            needs: TRASH,
+            handler: &typed(trash::restore_from_trash),
+        },
+        Tool {
+            name: "nc_webdav_list_versions",
+            about: "List the versions of a file that Nextcloud kept, newest first.",
+            scopes: &[Scope::FilesRead],
+            effect: Effect::Read,
+            needs: VERSIONS,
+            handler: &typed(versions::list_versions),
+        },
+        Tool {
+            name: "nc_webdav_restore_version",
+            about: "Give a file the content of an earlier version again. The content before it is kept as a version, too.",
+            scopes: &[Scope::FilesWrite],
+            effect: Effect::Create,
+            needs: VERSIONS,
+            handler: &typed(versions::restore_version),
+        },
+        Tool {
+            name: "nc_webdav_list_tags",
+            about: "List the tags that files can have. Tags are shared by all users of this Nextcloud.",
+            scopes: &[Scope::FilesRead],
+            effect: Effect::Read,
+            needs: TAGS,
+            handler: &typed(tags::list_tags),
+        },
+        Tool {
+            name: "nc_webdav_get_file_tags",
+            about: "Show which tags a file or folder has.",
+            scopes: &[Scope::FilesRead],
+            effect: Effect::Read,
+            needs: TAGS,
+            handler: &typed(tags::get_file_tags),
+        },
+        Tool {
+            name: "nc_webdav_find_by_tag_name",
+            about: "Find the files and folders that have a tag themselves.",
+            scopes: &[Scope::FilesRead],
+            effect: Effect::Read,
+            needs: TAGS,
+            handler: &typed(tags::find_by_tag_name),
+        },
+        Tool {
+            name: "nc_webdav_tag_file",
+            about: "Put a tag on a file or folder; a tag that does not exist is made. All who have the file see it.",
+            scopes: &[Scope::FilesWrite],
+            effect: Effect::Ensure,
+            needs: TAGS,
+            handler: &typed(tags::tag_file),
+        },
+        Tool {
+            name: "nc_webdav_untag_file",
+            about: "Take a tag off a file or folder. The tag itself stays.",
+            scopes: &[Scope::FilesWrite],
+            effect: Effect::Ensure,
+            needs: TAGS,
+            handler: &typed(tags::untag_file),
+        },
     ],
     resources: &[],
 };
+
+const COMMENTS: Needs = Needs::Capability("comments", "/files/comments");
+const TRASH: Needs = Needs::Capability("files_trashbin", "/files/undelete");
+const VERSIONS: Needs = Needs::Capability("files_versions", "/files/versioning");
+const TAGS: Needs = Needs::App("systemtags");
 
 record! {
     /// A file or folder.
@@ -153,7 +252,7 @@ impl FileInfo {
     fn read(cx: &Cx, entry: &Entry<'_>, path: String) -> FileInfo {
         let is_directory = entry.is_collection();
         let text = |namespace, name| entry.prop(namespace, name).map(str::to_owned);
-        let file_id: Option<i64> = entry.prop(OC, "fileid").and_then(|id| id.parse().ok());
+        let file_id = file_id(entry);
         FileInfo {
             name: path.rsplit('/').next().unwrap_or_default().to_owned(),
             path,
@@ -164,7 +263,7 @@ impl FileInfo {
             etag: entry.etag(),
             file_id,
             is_favorite: (entry.prop(OC, "favorite") == Some("1")).then_some(true),
-            url: file_id.and_then(|id| cx.link(&format!("/index.php/f/{id}"))),
+            url: file_id.and_then(|id| link(cx, id)),
         }
     }
 
@@ -173,6 +272,33 @@ impl FileInfo {
         let size = entry.prop(DAV, "getcontentlength").or_else(|| entry.prop(OC, "size"))?.parse().ok()?;
         Some(size).filter(|size| *size >= 0)
     }
+}
+
+fn file_id(entry: &Entry<'_>) -> Option<i64> {
+    entry.prop(OC, "fileid").and_then(|id| id.parse().ok())
+}
+
+/// Looks up what a path names (PROPFIND, `Depth: 0`), if it may be touched: its file id, and what `read` makes of the
+/// properties in `more`.
+fn target<T>(
+    cx: &Cx,
+    path: &DavPath,
+    more: &[xml::Name<'_>],
+    read: impl Fn(&Entry<'_>) -> T,
+) -> Result<(i64, T), ToolError> {
+    cx.admit(path)?;
+    let names = [&[(OC, "fileid")], more].concat();
+    let request = Request::new("PROPFIND", cx.nc.files(path.segments())?)
+        .header("Depth", "0")
+        .xml(xml::propfind(&names));
+    let answer = cx.nc.multistatus(request).of(subject("file or folder", path))?;
+    let found = answer.first(|entry| Some((file_id(&entry)?, read(&entry))))?;
+    found.ok_or_else(|| ToolError::Refused(format!("{:?} has no file id in Nextcloud.", path.canonical())))
+}
+
+/// A link that opens a file or folder in a browser.
+fn link(cx: &Cx, file_id: i64) -> Option<String> {
+    cx.link(&format!("/index.php/f/{file_id}"))
 }
 
 /// How errors name a path: `file "/docs/a.txt"`.

@@ -3,6 +3,8 @@
 //! Routes: `/index.php/apps/notes/api/v1/…` (Notes ≥ 4, API 1.3), attachments `/api/v1.4/…`. Calls of one user run
 //! one at a time, since the app answers parallel ones with 423.
 
+mod exclusion;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -13,6 +15,7 @@ use crate::tool::{
     Variables, typed,
 };
 use crate::{params, record};
+use exclusion::{admit_attachment, admit_category, is_hidden};
 
 pub const APP: App = App {
     name: "notes",
@@ -270,6 +273,9 @@ struct ApiNote {
     readonly: bool,
     #[serde(default)]
     etag: String,
+    /// From the user's top folder on.
+    #[serde(rename = "internalPath")]
+    internal_path: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -320,19 +326,25 @@ impl ApiNote {
 fn create_note(cx: &Cx, p: CreateNote) -> Result<Success<SavedNote>, ToolError> {
     let mut body = serde_json::json!({"title": p.title, "content": p.content});
     if !p.category.is_empty() {
-        body["category"] = p.category.into();
+        body["category"] = p.category.as_str().into();
     }
+    admit_category(cx, &p.category)?;
     let _turn = cx.nc.serialize("notes")?;
     let note: ApiNote = cx.nc.json(Request::new("POST", notes()).json(&body)).of("the new note")?;
     Ok(note.saved(cx))
 }
 
 fn update_note(cx: &Cx, p: UpdateNote) -> Result<Success<SavedNote>, ToolError> {
+    let category = p.category.clone();
     let fields = [("title", p.title), ("content", p.content), ("category", p.category)];
     let body: Map<String, Value> =
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into()))).collect();
     if body.is_empty() {
         return Err(ToolError::Arguments("give at least one of `title`, `content`, `category`".into()));
+    }
+    cx.admit_file_id(p.note_id)?;
+    if let Some(category) = category {
+        admit_category(cx, &category)?;
     }
     let _turn = cx.nc.serialize("notes")?;
     match put(cx, p.note_id, p.etag.as_str(), body) {
@@ -346,6 +358,7 @@ fn update_note(cx: &Cx, p: UpdateNote) -> Result<Success<SavedNote>, ToolError> 
 }
 
 fn append_content(cx: &Cx, p: AppendContent) -> Result<Success<SavedNote>, ToolError> {
+    cx.admit_file_id(p.note_id)?;
     let _turn = cx.nc.serialize("notes")?;
     for attempt in 1.. {
         let note = get(cx, p.note_id)?;
@@ -370,8 +383,12 @@ fn appended(old: &str, new: &str) -> String {
 
 fn search_notes(cx: &Cx, p: SearchNotes) -> Result<Success<FoundNotes>, ToolError> {
     let words = words(&p.query);
+    let exclusion = cx.exclusion()?;
     let mut found: Vec<FoundNote> = Vec::new();
     each_note(cx, |note| {
+        if is_hidden(exclusion, &note) {
+            return;
+        }
         if words.is_empty() {
             found.push(note.found(cx, None));
         } else if let Some(score) = score(&words, &note) {
@@ -451,9 +468,11 @@ fn list_notes(cx: &Cx, p: ListNotes) -> Result<Success<NoteList>, ToolError> {
     if let Some(category) = &p.category {
         path = path.query("category", category);
     }
+    let exclusion = cx.exclusion()?;
     let turn = cx.nc.serialize("notes")?;
     let mut all: Vec<ApiNote> = cx.nc.json(Request::new("GET", path)).of("the list of notes")?;
     drop(turn);
+    all.retain(|note| !is_hidden(exclusion, note));
     all.sort_by(|a, b| b.modified.cmp(&a.modified).then(a.id.cmp(&b.id)));
     let total_found = all.len() as i64;
     let results = all.into_iter().take(p.limit.get()).map(|note| note.found(cx, None)).collect();
@@ -461,6 +480,7 @@ fn list_notes(cx: &Cx, p: ListNotes) -> Result<Success<NoteList>, ToolError> {
 }
 
 fn get_note(cx: &Cx, p: NoteId) -> Result<Note, ToolError> {
+    cx.admit_file_id(p.note_id)?;
     let _turn = cx.nc.serialize("notes")?;
     Ok(get(cx, p.note_id)?.whole(cx))
 }
@@ -480,6 +500,7 @@ fn get_attachment(cx: &Cx, p: Attachment) -> Result<Output, ToolError> {
 }
 
 fn delete_note(cx: &Cx, p: NoteId) -> Result<Success<DeletedNote>, ToolError> {
+    cx.admit_file_id(p.note_id)?;
     let _turn = cx.nc.serialize("notes")?;
     let response = cx.nc.send(Request::new("DELETE", note(p.note_id))).of(subject(p.note_id))?;
     Ok(Success(DeletedNote {
@@ -490,9 +511,8 @@ fn delete_note(cx: &Cx, p: NoteId) -> Result<Success<DeletedNote>, ToolError> {
 }
 
 fn read_settings(cx: &Cx, _: &Variables) -> Result<ResourceBody, ToolError> {
-    let path = UrlPath::app("notes").raw("/api/v1/settings");
     let _turn = cx.nc.serialize("notes")?;
-    let settings: ApiSettings = cx.nc.json(Request::new("GET", path)).of("the Notes settings")?;
+    let settings = settings(cx)?;
     Ok(ResourceBody::json(Settings {
         notes_path: settings.notes_path,
         file_suffix: settings.file_suffix,
@@ -510,6 +530,11 @@ fn read_attachment(cx: &Cx, variables: &Variables) -> Result<ResourceBody, ToolE
     Ok(ResourceBody::Blob { mime: media_type(&file), bytes: file.body })
 }
 
+fn settings(cx: &Cx) -> Result<ApiSettings, ToolError> {
+    let path = UrlPath::app("notes").raw("/api/v1/settings");
+    Ok(cx.nc.json(Request::new("GET", path)).of("the Notes settings")?)
+}
+
 fn get(cx: &Cx, id: i64) -> Result<ApiNote, ToolError> {
     Ok(cx.nc.json(Request::new("GET", note(id))).of(subject(id))?)
 }
@@ -520,6 +545,7 @@ fn put(cx: &Cx, id: i64, etag: &str, body: Map<String, Value>) -> Result<ApiNote
 }
 
 fn attachment(cx: &Cx, id: i64, file: &str) -> Result<Response, ToolError> {
+    admit_attachment(cx, id, file)?;
     let path = UrlPath::app("notes").raw("/api/v1.4/attachment").segment(&id.to_string()).query("path", file);
     let _turn = cx.nc.serialize("notes")?;
     Ok(cx

@@ -283,6 +283,7 @@ fn longer_than_asked(made: &ApiShare, minutes: usize) -> String {
 
 /// Makes the share with the first of these ends that Nextcloud takes.
 fn make_until(cx: &Cx, draft: &Draft, days: &[ExpireDate]) -> Result<ApiShare, ToolError> {
+    cx.admit_whole(draft.path)?;
     let (last, earlier) = days.split_last().map_or((None, days), |(last, earlier)| (Some(last), earlier));
     for day in earlier {
         match post(cx, draft, Some(day)) {
@@ -362,6 +363,11 @@ fn get(cx: &Cx, p: ShareId) -> Result<Share, ToolError> {
     Ok(read(cx, p.share_id)?.shown(cx))
 }
 
+/// Refuses a share of a file that is kept away, before it is changed without having been read.
+fn admit(cx: &Cx, id: i64) -> Result<(), ToolError> {
+    if cx.exclusion()?.is_in_force() { read(cx, id).map(|_| ()) } else { Ok(()) }
+}
+
 fn list(cx: &Cx, p: List) -> Result<ShareList, ToolError> {
     if p.shared_with_me && (p.subfiles || p.reshares) {
         return Err(ToolError::Arguments(
@@ -379,6 +385,7 @@ fn list(cx: &Cx, p: List) -> Result<ShareList, ToolError> {
 }
 
 fn listed(cx: &Cx, p: &List, subject: String) -> Result<ShareList, ToolError> {
+    p.path.as_ref().map_or(Ok(()), |path| cx.admit(path))?;
     let mut request = Request::new("GET", shares());
     // The top folder cannot be shared, so its path means no filter, unless what is in it is asked for.
     if let Some(path) = p.path.as_ref().filter(|path| p.subfiles || !path.is_root()) {
@@ -388,7 +395,9 @@ fn listed(cx: &Cx, p: &List, subject: String) -> Result<ShareList, ToolError> {
     for (name, _) in flags.into_iter().filter(|(_, is_set)| *is_set) {
         request = request.query(name, true);
     }
+    let exclusion = cx.exclusion()?;
     let mut found: Vec<ApiShare> = cx.nc.ocs(request).of(subject)?;
+    found.retain(|share| !share.is_hidden(exclusion));
     found.sort_by_key(|share| std::cmp::Reverse((share.shared_at(), share.id())));
     let all = found.into_iter().map(|share| share.shown(cx)).collect();
     let page = Page::cut(all, p.cursor, p.limit.get())?;
@@ -397,6 +406,7 @@ fn listed(cx: &Cx, p: &List, subject: String) -> Result<ShareList, ToolError> {
 
 fn delete(cx: &Cx, p: ShareId) -> Result<Success<DeletedShare>, ToolError> {
     let id = p.share_id;
+    admit(cx, id)?;
     let _: Value = cx.nc.ocs(Request::new("DELETE", share_path(id))).of(subject(id))?;
     Ok(Success(DeletedShare { message: format!("Share {id} was ended; the file stays."), deleted_id: id }))
 }
@@ -423,6 +433,7 @@ fn update(cx: &Cx, p: Update) -> Result<Share, ToolError> {
                 .into(),
         ));
     }
+    admit(cx, p.share_id)?;
     if settings.needs_link() {
         // Nextcloud passes over these in silence where the share is of another type.
         let kind = read(cx, p.share_id)?.kind();
@@ -441,12 +452,14 @@ fn update(cx: &Cx, p: Update) -> Result<Share, ToolError> {
 
 fn read(cx: &Cx, id: i64) -> Result<ApiShare, ToolError> {
     let found: Vec<ApiShare> = cx.nc.ocs(Request::new("GET", share_path(id))).of(subject(id))?;
-    found.into_iter().next().ok_or_else(|| {
+    let share = found.into_iter().next().ok_or_else(|| {
         ToolError::Refused(format!(
             "{} was not found. nc_share_list names the shares that are there.",
             subject(id)
         ))
-    })
+    })?;
+    share.admit(cx, &subject(id))?;
+    Ok(share)
 }
 
 fn put(cx: &Cx, id: i64, body: Map<String, Value>) -> Result<ApiShare, nextcloud::Error> {

@@ -109,7 +109,11 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
         gate,
         registry: Registry::new(&selection(&config.tools)),
         nextcloud,
-        tool_settings: ToolSettings { write_bytes_max: link.write_max_mb.map(|mb| mb << 20), public_url },
+        tool_settings: ToolSettings {
+            write_bytes_max: link.write_max_mb.map(|mb| mb << 20),
+            public_url,
+            excluded_tags: config.tools.excluded_tags.clone(),
+        },
         call_timeout: limits.call_timeout,
         clock,
         ids,

@@ -162,6 +162,7 @@ fn form(setting: &Setting) -> String {
     match setting.kind {
         _ if setting.secret => "secret".into(),
         Kind::Text => "text".into(),
+        Kind::Names => "names, separated by commas".into(),
         Kind::Url => "URL".into(),
         Kind::Number { min, max } => format!("{min} to {max}"),
         Kind::Seconds { min, max } => format!("{min} to {max} seconds, or with a unit: `2m`"),
@@ -178,7 +179,7 @@ fn form(setting: &Setting) -> String {
 /// `[8000] 0 to 65535`, for the text table; empty where it would say nothing.
 fn value(setting: &Setting) -> String {
     let form = match setting.kind {
-        Kind::Text | Kind::Url | Kind::Path | Kind::List([]) => String::new(),
+        Kind::Text | Kind::Names | Kind::Url | Kind::Path | Kind::List([]) => String::new(),
         _ => form(setting).replace('`', ""),
     };
     if setting.default.is_empty() { form } else { format!("[{}] {form}", setting.default) }

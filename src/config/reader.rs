@@ -139,6 +139,18 @@ impl Reader {
         words
     }
 
+    /// The names between the commas, each once, in the order in which they were written.
+    pub fn names(&mut self, setting: &Setting) -> Vec<String> {
+        let text = self.text(setting).unwrap_or_default();
+        let mut names: Vec<String> = Vec::new();
+        for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
+    }
+
     fn not_among(&mut self, setting: &Setting, text: &str, words: &[&str]) {
         let meant = nearest(text, words.iter().copied());
         let remedy = match meant {

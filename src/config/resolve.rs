@@ -309,7 +309,20 @@ fn tool_choice(r: &mut Reader) -> ToolChoice {
         apps,
         read_only: r.switch(&READ_ONLY),
         capability_gating: !r.switch(&DISABLE_CAPABILITY_GATING),
+        excluded_tags: excluded_tags(r),
     }
+}
+
+/// Each tag costs a request in every call that touches a file.
+const EXCLUDED_TAGS_MAX: usize = 20;
+
+fn excluded_tags(r: &mut Reader) -> Vec<String> {
+    let tags = r.names(&EXCLUDED_TAGS);
+    if tags.len() > EXCLUDED_TAGS_MAX {
+        let problem = format!("names {} tags; at most {EXCLUDED_TAGS_MAX} are looked up", tags.len());
+        r.fault(&EXCLUDED_TAGS, &problem, "put one tag on all those files and name that one");
+    }
+    tags
 }
 
 fn level(r: &mut Reader) -> log::LevelFilter {

@@ -51,6 +51,8 @@ pub enum Kind {
     Path,
     /// One of these words, in any case.
     Choice(&'static [&'static str]),
+    /// Names separated by commas; blanks inside a name belong to it.
+    Names,
     /// Words separated by commas or blanks; a flag may be repeated. An empty slice allows any word.
     List(&'static [&'static str]),
 }

@@ -191,6 +191,14 @@ table! {
         about: "Offer the tools of apps that Nextcloud does not have, too.",
     }
 
+    EXCLUDED_TAGS = Tools {
+        key: "EXCLUDED_TAGS",
+        placeholder: "TAGS",
+        kind: Kind::Names,
+        about: "Keep files with one of these Nextcloud tags, and all that is in folders with them, away from every tool: \
+                `private,Do not read`. Protects from accidents; from ill will only if the tag is restricted. See docs/decisions/excluded-files.md.",
+    }
+
     LOG_LEVEL = Logging {
         key: "LOG_LEVEL",
         flags: &[Flag::value("--log-level", Some("-l"))],

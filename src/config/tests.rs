@@ -54,6 +54,15 @@ fn an_account_and_a_host_are_enough() {
 }
 
 #[test]
+fn names_of_tags_are_separated_by_commas_alone() {
+    let env = &[BASIC, &[("EXCLUDED_TAGS", " private, Do not read ,,private,")]];
+    assert_eq!(parsed(&[], env, None).unwrap().tools.excluded_tags, ["private", "Do not read"]);
+    assert!(parsed(&[], &[BASIC], None).unwrap().tools.excluded_tags.is_empty());
+    let many: String = (0..21).map(|n| format!("tag {n},")).collect();
+    assert!(faults(&[], &[BASIC, &[("EXCLUDED_TAGS", many.as_str())]]).contains("names 21 tags"));
+}
+
+#[test]
 fn flags_beat_the_environment_and_the_environment_beats_dotenv() {
     let dotenv = Some("MCP_PORT=1\nMCP_READ_ONLY=yes\nLOG_FORMAT=json\nNEXTCLOUD_USERNAME=dot\n");
     let env = &[BASIC, &[("MCP_PORT", "2"), ("LOG_FORMAT", "text")]];

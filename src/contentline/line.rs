@@ -128,6 +128,11 @@ impl Line {
         split(&self.value, ';').map(unescape).collect()
     }
 
+    /// The same parts as they were written, with their escapes, so that one can be replaced and the others kept.
+    pub fn raw_parts(&self) -> impl Iterator<Item = &str> {
+        split(&self.value, ';')
+    }
+
     /// The first value of a parameter, in any case of its name.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params_of(name).next()
@@ -249,8 +254,8 @@ fn decode_caret(value: &str) -> String {
     out
 }
 
-/// RFC 5545 §3.3.11, RFC 6350 §3.4.
-fn escape(text: &str) -> String {
+/// A text as it stands in a value (RFC 5545 §3.3.11, RFC 6350 §3.4).
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {

@@ -87,14 +87,17 @@ fn explained(context: &Context, needs: Needs, error: ToolError) -> ToolError {
         return error;
     }
     match context.capabilities() {
-        Ok(capabilities) if !capabilities.has_app(app) => ToolError::Refused(format!(
+        Err(_) => error,
+        Ok(capabilities) if needs.met_by(&capabilities) => error,
+        Ok(capabilities) if matches!(needs, Needs::Since(..)) && capabilities.has_app(app) => {
+            ToolError::Refused(format!(
+                "The app `{app}` of this Nextcloud is too old: {needs} is needed. Nothing was done; an administrator \
+                 can update it."
+            ))
+        }
+        Ok(_) => ToolError::Refused(format!(
             "This Nextcloud does not have the app `{app}`, or it is not enabled for this user. Nothing was done; an \
              administrator can install it."
         )),
-        Ok(capabilities) if !needs.met_by(&capabilities) => ToolError::Refused(format!(
-            "The app `{app}` of this Nextcloud is too old: {needs} is needed. Nothing was done; an administrator can \
-             update it."
-        )),
-        _ => error,
     }
 }

@@ -1,7 +1,7 @@
 //! What a request asks for, checked as far as that goes without doing it; and doing it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -141,6 +141,7 @@ impl Context<'_> {
             ids: &self.server.ids,
             settings: &self.server.tool_settings,
             progress: self.progress,
+            excluded: OnceLock::new(),
         };
         caught(&self.server.ids, || handler(&cx))
     }

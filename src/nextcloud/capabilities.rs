@@ -38,7 +38,7 @@ impl std::fmt::Display for Version {
 
 impl Capabilities {
     /// Reads the `data` of the OCS answer; what is missing there is absent here.
-    pub(super) fn new(mut data: Value) -> Capabilities {
+    pub(crate) fn new(mut data: Value) -> Capabilities {
         let number = |name: &str| {
             let n = &data["version"][name];
             n.as_u64().or_else(|| n.as_str()?.parse().ok()).and_then(|n| n.try_into().ok()).unwrap_or(0)

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::account::{Account, Homes, Principal, lock};
 use super::capabilities::Capabilities;
 use super::classify::Due;
-use super::dav::{Element, Entry, Multistatus, relative};
+use super::dav::{Element, Entry, Multistatus, read_xml, relative};
 use super::error::{Error, Kind, Subject};
 use super::gate::Pass;
 use super::path::UrlPath;
@@ -81,6 +81,14 @@ impl<'a> Client<'a> {
         let label = request.label();
         let answer = self.exchange(&request, Due::Multistatus)?;
         Multistatus::new(answer.body, self.nextcloud.base().prefix(), label)
+    }
+
+    /// Sends a request whose answer is XML of its own kind, such as a `schedule-response` (RFC 6638 §10.1), and reads its
+    /// root element.
+    pub fn xml<T>(&self, request: Request, read: impl FnOnce(Element<'_>) -> T) -> Result<T, Error> {
+        let label = request.label();
+        let answer = self.exchange(&request, Due::Multistatus)?;
+        read_xml(answer.body, label, read)
     }
 
     /// Sends a request and hands the body on in pieces of at most 16 kB, without a limit and never whole in

@@ -74,6 +74,18 @@ impl Multistatus {
     }
 }
 
+/// Reads the root element of a body. Fails with [`Malformed`](Kind::Malformed) if it is no XML, or too much of it.
+pub(super) fn read_xml<T>(
+    body: Vec<u8>,
+    request: String,
+    read: impl FnOnce(Element<'_>) -> T,
+) -> Result<T, Error> {
+    let malformed = |why: String| Error::new(Kind::Malformed, request.clone()).because(why);
+    let text = String::from_utf8(body).map_err(|_| malformed("the answer is not UTF-8".into()))?;
+    let document = parse(&text).map_err(|error| malformed(error.to_string()))?;
+    Ok(read(Element(document.root_element())))
+}
+
 /// Parses XML with document type declarations refused and the number of nodes bounded.
 pub(super) fn parse(text: &str) -> Result<Document<'_>, roxmltree::Error> {
     let options = ParsingOptions { allow_dtd: false, nodes_limit: NODES_MAX, ..ParsingOptions::default() };
@@ -315,6 +327,15 @@ mod tests {
         }
         let error = Multistatus::new(vec![0xff], "", "PROPFIND x".into()).err().expect("no UTF-8");
         assert_eq!(error.kind, Kind::Malformed);
+    }
+
+    #[test]
+    fn a_root_element_is_read_and_anything_else_is_malformed() {
+        let root = |body: &[u8]| read_xml(body.to_vec(), "POST x".into(), |root| root.name().to_owned());
+        assert_eq!(root(b"<a><b/></a>").expect("parses"), "a");
+        for bad in [&b"<a>"[..], b"", b"\xff", b"<!DOCTYPE a><a/>"] {
+            assert_eq!(root(bad).unwrap_err().kind, Kind::Malformed);
+        }
     }
 
     proptest! {

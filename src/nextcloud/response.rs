@@ -29,6 +29,11 @@ impl ResponseHead {
         Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
     }
 
+    /// When the answer was made, by the server's clock (`Date`), in seconds since 1970.
+    pub fn date_s(&self) -> Option<i64> {
+        self.header("Date").and_then(super::cookies::http_date)
+    }
+
     /// `Content-Length`, absent for compressed and chunked answers.
     pub fn content_length(&self) -> Option<u64> {
         self.header("Content-Length")?.trim().parse().ok()
@@ -127,6 +132,13 @@ mod tests {
         assert_eq!(head(&[("etag", "W/\"a-gzip\""), ("oc-etag", "\"b\"")]).etag().as_deref(), Some("b"));
         assert_eq!(head(&[("etag", "W/\"a\"")]).etag().as_deref(), Some("a"));
         assert_eq!(head(&[]).etag(), None);
+    }
+
+    #[test]
+    fn the_servers_time_is_read() {
+        assert_eq!(head(&[("date", "Tue, 24 Nov 2026 03:46:47 GMT")]).date_s(), Some(1_795_492_007));
+        assert_eq!(head(&[("date", "now")]).date_s(), None);
+        assert_eq!(head(&[]).date_s(), None);
     }
 
     #[test]

@@ -47,6 +47,7 @@ const KEPT_RESPONSE_HEADERS: &[&str] = &[
     "Allow",
     "Content-Disposition",
     "Content-Length",
+    "Content-Location",
     "Content-Range",
     "Content-Type",
     "DAV",

@@ -31,7 +31,7 @@ pub fn server_of(apps: &[&'static App], nextcloud: Nextcloud, gate: Gate) -> Arc
         registry: Registry::of(apps, &Selection::default()),
         nextcloud,
         gate,
-        tool_settings: ToolSettings { write_bytes_max: None, public_url: None },
+        tool_settings: ToolSettings { write_bytes_max: None, public_url: None, excluded_tags: Vec::new() },
         call_timeout: Duration::from_secs(50),
     })
 }

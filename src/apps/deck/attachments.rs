@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::api::{Told, card_path, known_list, ocs_path};
 use crate::nextcloud::{DAV, Error, Kind, OC, Request, Subject, UrlPath, php_object, xml};
 use crate::schema::{DavPath, Object};
-use crate::tool::{Cursor, Cx, Page, Success, ToolError};
+use crate::tool::{Cursor, Cx, Exclusion, Page, Success, ToolError};
 use crate::{choice, params, record};
 
 /// The share type of a card.
@@ -150,6 +150,15 @@ struct ApiFacts {
     permissions: Option<i64>,
 }
 
+impl ApiAttachment {
+    /// Whether it links to a file that is kept away from this server. Files of Deck's own have neither path nor id in Files.
+    fn is_hidden(&self, exclusion: &Exclusion) -> bool {
+        self.kind == type_of(Kept::Linked)
+            && exclusion
+                .hides(self.extended_data.path.as_deref().unwrap_or_default(), self.extended_data.fileid)
+    }
+}
+
 /// PHP writes a list whose numbers have gaps as an object, as happens where v1.0 leaves the linked files out.
 #[derive(Deserialize)]
 #[serde(transparent)]
@@ -184,17 +193,21 @@ pub fn attach_file(cx: &Cx, p: AttachFile) -> Result<Success<Attached>, ToolErro
     if p.path.is_root() {
         return Err(ToolError::Arguments("`path` must name a file or folder below the top folder".into()));
     }
+    cx.admit_whole(&p.path)?;
     attach(cx, p.card_id, &p.path.canonical()).map(Success)
 }
 
 pub fn attach_note(cx: &Cx, p: AttachNote) -> Result<Success<Attached>, ToolError> {
+    cx.admit_file_id(p.note_id)?;
     let path = path_of_note(cx, p.note_id)?;
     attach(cx, p.card_id, &path).map(Success)
 }
 
 pub fn list_attachments(cx: &Cx, p: ListAttachments) -> Result<Success<AttachmentList>, ToolError> {
     let known = known(cx, p.board_id, p.stack_id, p.card_id)?;
-    let rows = known.attachments.into_iter().map(|attachment| shown(cx, attachment)).collect();
+    let exclusion = cx.exclusion()?;
+    let attachments = known.attachments.into_iter().filter(|attachment| !attachment.is_hidden(exclusion));
+    let rows = attachments.map(|attachment| shown(cx, attachment)).collect();
     let page = Page::cut(rows, p.cursor, usize::MAX)?;
     Ok(Success(AttachmentList {
         count: page.rows.len() as i64,
@@ -222,6 +235,10 @@ pub fn delete_attachment(cx: &Cx, p: DeleteAttachment) -> Result<Success<Attachm
             )));
         }
     };
+    if attachment.is_hidden(cx.exclusion()?) {
+        // As if it were not there: that is also what the list says.
+        return Err(missing(&p));
+    }
     let path = attachments_path(p.board_id, p.stack_id, p.card_id, known.with_links);
     let path = if known.with_links { path.segment(&attachment.kind) } else { path };
     let request = Request::new("DELETE", path.segment(&p.attachment_id.to_string()));

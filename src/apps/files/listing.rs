@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{FileInfo, LISTING_BYTES_MAX, PROPERTIES, subject};
+use super::{FileInfo, LISTING_BYTES_MAX, PROPERTIES, file_id, subject};
 use crate::nextcloud::{Request, Subject, xml};
 use crate::schema::{Count, DavPath};
 use crate::tool::{Cx, Success, ToolError};
@@ -35,6 +35,8 @@ record! {
 /// PROPFIND with `Depth: 1` (RFC 4918 §9.1). Of a long folder only the entries of one page are kept.
 pub(super) fn list_directory(cx: &Cx, p: ListDirectory) -> Result<Success<Directory>, ToolError> {
     let after = p.cursor.as_deref().map(Place::parse).transpose()?;
+    cx.admit(&p.path)?;
+    let exclusion = cx.exclusion()?;
     let path = cx.nc.files(p.path.segments())?.slash();
     let own_depth = path.decoded_segments().count();
     let request = Request::new("PROPFIND", path)
@@ -43,6 +45,7 @@ pub(super) fn list_directory(cx: &Cx, p: ListDirectory) -> Result<Success<Direct
         .limit_bytes(LISTING_BYTES_MAX);
     let answer = cx.nc.multistatus(request).of(subject("folder", &p.path))?;
     let prefix = prefix(&p.path);
+    let inside = format!("{}/", p.path.canonical());
     let mut is_folder = false;
     let (mut directories_count, mut files_count, mut total_size) = (0, 0, 0);
     let mut page = Page::new(after, p.limit.get());
@@ -56,6 +59,9 @@ pub(super) fn list_directory(cx: &Cx, p: ListDirectory) -> Result<Success<Direct
             return;
         }
         let name = names.next_back().unwrap_or_default();
+        if exclusion.hides(&format!("{inside}{name}"), file_id(&entry)) {
+            return;
+        }
         let is_directory = entry.is_collection();
         *(if is_directory { &mut directories_count } else { &mut files_count }) += 1;
         total_size += FileInfo::size_of(&entry).unwrap_or(0);

@@ -39,6 +39,8 @@ pub(super) fn copy_resource(cx: &Cx, p: FromTo) -> Result<Success<Moved>, ToolEr
 
 fn transfer(cx: &Cx, p: FromTo, method: &'static str, done: &str) -> Result<Success<Moved>, ToolError> {
     check(&p)?;
+    cx.admit_whole(&p.source_path)?;
+    cx.admit_whole(&p.destination_path)?;
     let source = cx.nc.files(p.source_path.segments())?;
     let destination = cx.nc.files(p.destination_path.segments())?;
     // An etag that the caller has seen is as much of a permission to replace as the flag.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::subject;
+use super::{link, subject, target};
 use crate::nextcloud::{Kind, Request, Slice, Subject, encode};
 use crate::record;
 use crate::schema::{Count, DavPath, put};
@@ -32,6 +32,9 @@ params! {
         length: Option<Count<1, 1_048_576>>,
         /// Accepted for older prompts; nothing is converted.
         parse_document: Option<ParseDocument>,
+        /// Accepted for older prompts: a file is one page.
+        page_start: Option<Count<1, 100_000>>,
+        page_end: Option<Count<1, 100_000>>,
     }
 }
 
@@ -51,6 +54,8 @@ record! {
         /// For a write with `if_match`.
         etag: Option<String>,
         last_modified: Option<String>,
+        /// For a browser; with the beginning of a file.
+        url: Option<String>,
     }
 }
 
@@ -59,6 +64,8 @@ pub(super) fn read_file(cx: &Cx, p: ReadFile) -> Result<Output, ToolError> {
     if p.path.is_root() {
         return Err(is_folder(&p.path));
     }
+    only_page(&p)?;
+    cx.admit(&p.path)?;
     // Never less than one character, or reading piece by piece would stand still.
     let length = p.length.map_or(PIECE_BYTES, |length| length.get().max(CHARACTER_BYTES_MAX) as u64);
     let piece = get(cx, &p.path, p.offset, length)?;
@@ -69,9 +76,37 @@ pub(super) fn read_file(cx: &Cx, p: ReadFile) -> Result<Output, ToolError> {
     let mime = piece.head.media_type().unwrap_or_else(|| "application/octet-stream".into());
     let is_full = piece.body.len() as u64 >= length;
     match text(&mime, &piece) {
-        Some(text) => Ok(Success(text_file(&p.path, mime, &piece, text, is_full)).into_output(cx)),
+        Some(text) => {
+            let url = url(cx, &p);
+            Ok(Success(TextFile { url, ..text_file(&p.path, mime, &piece, text, is_full) }).into_output(cx))
+        }
         None => bytes(cx, &p, mime, piece, is_full),
     }
+}
+
+/// Pages are what the reference makes of converted documents. Nothing is converted here, so that a file has one page.
+fn only_page(p: &ReadFile) -> Result<(), ToolError> {
+    let first = p.page_start.map_or(1, Count::get);
+    if p.page_end.is_some_and(|last| last.get() < first) {
+        return Err(ToolError::Arguments("`page_end` lies before `page_start`".into()));
+    }
+    if first > 1 {
+        return Err(ToolError::Refused(format!(
+            "{:?} has no page {first}: documents are not converted here, so a file is one page. Read a part of it with \
+             `offset` and `length`, in bytes.",
+            p.path.canonical()
+        )));
+    }
+    Ok(())
+}
+
+/// The link needs the file's id, which an answer to GET does not tell. It is asked for once in a file; that it cannot be had is
+/// no reason to withhold the content.
+fn url(cx: &Cx, p: &ReadFile) -> Option<String> {
+    if p.offset > 0 || cx.settings.public_url.is_none() {
+        return None;
+    }
+    target(cx, &p.path, &[], |_| ()).ok().and_then(|(file_id, ())| link(cx, file_id))
 }
 
 fn is_folder(path: &DavPath) -> ToolError {
@@ -171,6 +206,7 @@ fn text_file(path: &DavPath, mime: String, piece: &Slice, text: Text<'_>, is_ful
         hint: next.map(|_| hint(start, end, piece.total_bytes)),
         etag: piece.head.etag(),
         last_modified: piece.head.header("Last-Modified").map(str::to_owned),
+        url: None,
     }
 }
 
@@ -220,6 +256,7 @@ fn bytes(cx: &Cx, p: &ReadFile, mime: String, piece: Slice, is_full: bool) -> Re
         ("hint", next.map(|_| hint(p.offset, end, size)).into()),
         ("etag", head.etag().into()),
         ("last_modified", head.header("Last-Modified").into()),
+        ("url", url(cx, p).into()),
     ] {
         put(&mut facts, name, value);
     }
@@ -254,6 +291,25 @@ mod tests {
         assert_eq!(next_offset(5, None, true), Some(5));
         assert_eq!(next_offset(5, None, false), None);
         assert_eq!(hint(2, 5, Some(9)), "Bytes 2 to 4 of 9. For more call again with offset 5.");
+    }
+
+    #[test]
+    fn a_file_is_one_page() {
+        let read = |page_start: Option<u32>, page_end: Option<u32>| {
+            only_page(&ReadFile {
+                path: "a.pdf".into(),
+                offset: 0,
+                length: None,
+                parse_document: None,
+                page_start: page_start.map(Count::from),
+                page_end: page_end.map(Count::from),
+            })
+        };
+        for (start, end) in [(None, None), (Some(1), None), (Some(1), Some(9)), (None, Some(1))] {
+            assert!(read(start, end).is_ok(), "{start:?} to {end:?}");
+        }
+        assert!(matches!(read(Some(2), Some(3)), Err(ToolError::Refused(_))));
+        assert!(matches!(read(Some(3), Some(2)), Err(ToolError::Arguments(_))));
     }
 
     #[test]

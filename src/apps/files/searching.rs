@@ -105,6 +105,8 @@ fn search(
 ) -> Result<Success<FoundFiles>, ToolError> {
     let limit = limit.map_or(100, Count::get);
     let cursor = cursor.as_deref().map_or(Ok(Cursor::default()), Cursor::parse)?;
+    cx.admit(scope)?;
+    let exclusion = cx.exclusion()?;
     let top = format!("/files/{}", cx.nc.user_id()?);
     let body = xml::basic_search(&xml::BasicSearch {
         select: PROPERTIES,
@@ -126,7 +128,12 @@ fn search(
         Some(FileInfo::read(cx, &entry, format!("{slash}{path}")))
     });
     let mut found = found.of(subject("folder", scope))?;
-    let next = cursor.turn(&mut found, limit, |file| file.file_id.unwrap_or(0));
+    let mut next = cursor.turn(&mut found, limit, |file| file.file_id.unwrap_or(0));
+    let all = found.len();
+    found.retain(|file| !exclusion.hides(&file.path, file.file_id));
+    if let Some(next) = &mut next {
+        next.found = next.found.saturating_sub((all - found.len()) as u32);
+    }
     Ok(Success(FoundFiles {
         total_found: i64::from(cursor.found) + found.len() as i64,
         results: found,
@@ -230,7 +237,7 @@ impl Cursor {
     /// Cuts what came to one page and says where the next begins. Where the searched folder's own row was among
     /// those counted, the last result comes once more as the first of the next page, and is left out there.
     fn turn<T>(&self, rows: &mut Vec<T>, limit: usize, id: impl Fn(&T) -> i64) -> Option<Cursor> {
-        let repeated = self.found > 0 && rows.first().is_some_and(|row| id(row) == self.last);
+        let repeated = self.offset > 0 && rows.first().is_some_and(|row| id(row) == self.last);
         if repeated {
             rows.remove(0);
         }

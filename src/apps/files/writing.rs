@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::{below_top, subject};
-use crate::nextcloud::{DAV, Kind, Request, Subject, xml};
+use super::{below_top, subject, trash, versions};
+use crate::nextcloud::{DAV, Kind, Request, Response, Subject, xml};
 use crate::schema::{DavPath, Etag};
 use crate::tool::{Cx, Success, ToolError};
 use crate::{params, record};
@@ -15,6 +15,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+/// How far the clock of a proxy, which may write `Date`, may be ahead of Nextcloud's, in seconds.
+const CLOCKS_DIFFER_S_MAX: i64 = 120;
 /// What Nextcloud stores a file as where nothing better is known.
 const UNKNOWN_TYPE: &str = "application/octet-stream";
 
@@ -44,6 +46,8 @@ record! {
         created: bool,
         /// Of the new version.
         etag: Option<String>,
+        /// The newest earlier version, for nc_webdav_restore_version.
+        previous_version: Option<String>,
     }
 }
 
@@ -52,6 +56,16 @@ record! {
         status_code: i64,
         message: String,
         path: String,
+    }
+}
+
+record! {
+    pub(super) struct Deleted {
+        status_code: i64,
+        message: String,
+        path: String,
+        /// For nc_webdav_restore_from_trash.
+        trash_entry_id: Option<String>,
     }
 }
 
@@ -65,6 +79,7 @@ pub(super) fn write_file(cx: &Cx, p: WriteFile) -> Result<Success<WrittenFile>, 
             "The content has {size} bytes; at most {max} may be written (WEBDAV_WRITE_MAX_MB). Nothing was written."
         )));
     }
+    cx.admit(&p.path)?;
     let request = Request::new("PUT", cx.nc.files(p.path.segments())?).body(bytes, content_type);
     let request = match &p.if_match {
         None => request.if_none_match("*"),
@@ -83,15 +98,14 @@ pub(super) fn write_file(cx: &Cx, p: WriteFile) -> Result<Success<WrittenFile>, 
         _ => error.about(subject("file", &p.path)).into(),
     })?;
     let created = response.status == 201;
-    let message = match (&p.if_match, response.etag()) {
-        _ if created => "The file was created.".to_owned(),
-        // Nextcloud makes etags of the time in seconds, so two quick writes can share one.
-        (Some(before), Some(after)) if before.as_str() == after => {
-            "The file was replaced. Its etag is the same as before, since both writes fell into one second."
-                .to_owned()
-        }
-        _ => "The file was replaced. Nextcloud keeps the version before, where Versions are on.".to_owned(),
+    let (mut message, previous_version) = match created {
+        true => ("The file was created.".to_owned(), None),
+        false => way_back(cx, &response),
     };
+    // Nextcloud makes etags of the time in seconds, so two quick writes can share one.
+    if p.if_match.is_some_and(|before| response.etag().as_deref() == Some(before.as_str())) {
+        message.push_str(" Its etag is the same as before, since both writes fell into one second.");
+    }
     Ok(Success(WrittenFile {
         status_code: response.status.into(),
         message,
@@ -99,7 +113,32 @@ pub(super) fn write_file(cx: &Cx, p: WriteFile) -> Result<Success<WrittenFile>, 
         size: size as i64,
         created,
         etag: response.etag(),
+        previous_version,
     }))
+}
+
+/// How a replaced file gets its content of before again. What Nextcloud kept is looked up (PROPFIND), as it keeps neither empty
+/// files nor, of several writes in one second, more than one.
+fn way_back(cx: &Cx, response: &Response) -> (String, Option<String>) {
+    // `00000179oc…`: the file's id, padded, and the name of the instance, which begins with a letter.
+    let file_id = response.header("OC-FileId").and_then(|id| {
+        let digits = id.find(|c: char| !c.is_ascii_digit()).unwrap_or(id.len());
+        id[..digits].parse().ok()
+    });
+    match file_id.map(|id| versions::version_before(cx, id)) {
+        Some(Ok(Some(version))) => (
+            format!(
+                "The file was replaced. Its newest earlier version is {version:?}; nc_webdav_restore_version brings it \
+                 back."
+            ),
+            Some(version),
+        ),
+        Some(Ok(None)) => ("The file was replaced. No earlier version of it is kept.".to_owned(), None),
+        Some(Err(_)) | None => (
+            "The file was replaced. Nextcloud keeps the version before, where Versions are on.".to_owned(),
+            None,
+        ),
+    }
 }
 
 fn conflict(p: &WriteFile) -> String {
@@ -148,6 +187,7 @@ fn body(content: &str, content_type: Option<&str>) -> Result<(Vec<u8>, String), 
 /// MKCOL (RFC 4918 §9.3).
 pub(super) fn create_directory(cx: &Cx, p: OnePath) -> Result<Success<Done>, ToolError> {
     below_top(&p.path)?;
+    cx.admit(&p.path)?;
     let target = cx.nc.files(p.path.segments())?;
     let path = p.path.as_given().to_owned();
     match cx.nc.send(Request::new("MKCOL", target.clone())) {
@@ -178,15 +218,46 @@ pub(super) fn create_directory(cx: &Cx, p: OnePath) -> Result<Success<Done>, Too
 }
 
 /// DELETE (RFC 4918 §9.6).
-pub(super) fn delete_resource(cx: &Cx, p: OnePath) -> Result<Success<Done>, ToolError> {
+pub(super) fn delete_resource(cx: &Cx, p: OnePath) -> Result<Success<Deleted>, ToolError> {
     below_top(&p.path)?;
+    cx.admit_whole(&p.path)?;
     let request = Request::new("DELETE", cx.nc.files(p.path.segments())?);
     let response = cx.nc.send(request).of(subject("file or folder", &p.path))?;
-    Ok(Success(Done {
+    let (message, trash_entry_id) = way_out_of_trash(cx, &p.path, &response)?;
+    Ok(Success(Deleted {
         status_code: response.status.into(),
-        message: "It was deleted. Where the trash bin is on, it can be restored from there.".into(),
+        message,
         path: p.path.as_given().to_owned(),
+        trash_entry_id,
     }))
+}
+
+/// How what was deleted comes back. The entry is looked up (PROPFIND), as its id holds the second in which Nextcloud moved it;
+/// an older entry from the same place is another thing that was deleted earlier.
+fn way_out_of_trash(
+    cx: &Cx,
+    path: &DavPath,
+    response: &Response,
+) -> Result<(String, Option<String>), ToolError> {
+    if cx.exclusion()?.is_in_force() {
+        let message =
+            "It was deleted. Where the trash bin is on, the person can restore it in Nextcloud itself.";
+        return Ok((message.to_owned(), None));
+    }
+    let since_s = response.head().date_s().map(|date_s| date_s - CLOCKS_DIFFER_S_MAX);
+    let message = match trash::entry_of(cx, &path.canonical(), since_s) {
+        Ok(Some(id)) => {
+            let message =
+                format!("It was deleted. nc_webdav_restore_from_trash brings it back: entry_id {id:?}.");
+            return Ok((message, Some(id)));
+        }
+        Ok(None) => "It was deleted. The trash bin has no entry for it.",
+        Err(error) if error.kind == Kind::NotFound => "It was deleted. This Nextcloud has no trash bin.",
+        Err(_) => {
+            "It was deleted. Whether it is in the trash bin is not known; nc_webdav_list_trash shows what is."
+        }
+    };
+    Ok((message.to_owned(), None))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::kind::ShareType;
 use crate::record;
-use crate::tool::Cx;
+use crate::tool::{Cx, Exclusion, ToolError};
 
 record! {
     /// A share, under the names of the OCS API. Its password, which Nextcloud sends as a hash, is left out.
@@ -122,6 +122,16 @@ impl ApiShare {
 
     pub fn shared_at(&self) -> i64 {
         self.number("stime").unwrap_or_default()
+    }
+
+    /// Whether the file is kept away from this server.
+    pub fn is_hidden(&self, exclusion: &Exclusion) -> bool {
+        exclusion.hides(&self.text("path").unwrap_or_default(), self.number("file_source"))
+    }
+
+    /// Refuses a share of a file that is kept away.
+    pub fn admit(&self, cx: &Cx, what: &str) -> Result<(), ToolError> {
+        cx.admit_found(what, &self.text("path").unwrap_or_default(), self.number("file_source"))
     }
 
     /// The share as we show it.

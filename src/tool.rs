@@ -19,7 +19,7 @@ use crate::schema::Wire;
 
 pub use error::ToolError;
 pub use exclusion::Exclusion;
-pub use output::{Content, IntoOutput, Output, ResourceBody, Success};
+pub use output::{Content, IntoOutput, Output, ResourceBody, Success, WithBlocks};
 pub use page::{Cursor, PAGE_BYTES, Page};
 
 /// One Nextcloud app: its tools and resources, in the order in which they are listed.

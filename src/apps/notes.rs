@@ -4,6 +4,7 @@
 //! one at a time, since the app answers parallel ones with 423.
 
 mod exclusion;
+mod search;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -11,8 +12,8 @@ use serde_json::{Map, Value};
 use crate::nextcloud::{Kind, Request, Response, Subject, UrlPath, encode};
 use crate::schema::{Count, Etag};
 use crate::tool::{
-    App, Content, Cx, Effect, Needs, Output, Resource, ResourceBody, Scope, Success, Tool, ToolError,
-    Variables, typed,
+    App, Content, Cursor, Cx, Effect, Needs, Page, Resource, ResourceBody, Scope, Success, Tool, ToolError,
+    Variables, WithBlocks, typed,
 };
 use crate::{params, record};
 use exclusion::{admit_attachment, admit_category, is_hidden};
@@ -53,7 +54,7 @@ pub const APP: App = App {
             scopes: &[Scope::NotesRead],
             effect: Effect::Read,
             needs: NOTES,
-            handler: &typed(search_notes),
+            handler: &typed(search::search_notes),
         },
         Tool {
             name: "nc_notes_list_notes",
@@ -120,12 +121,6 @@ pub const APP: App = App {
 };
 
 const NOTES: Needs = Needs::App("notes");
-/// Notes asked for at a time: keeps one answer small, and a search of a few hundred notes at a few requests.
-const CHUNK: u32 = 200;
-/// Requests that one search may take: 20,000 notes.
-const CHUNKS_MAX: usize = 100;
-/// Notes in one search answer.
-const RESULTS_MAX: usize = 100;
 /// Largest attachment that is read, in bytes; a bigger one is to be read as a file, in parts.
 const ATTACHMENT_BYTES_MAX: u64 = 5 << 20;
 /// How often an append starts again when somebody else changes the note at the same moment.
@@ -156,20 +151,27 @@ params! {
 }
 
 params! {
-    struct SearchNotes { query: String }
-}
-
-params! {
     struct ListNotes {
         /// Only this folder, not the ones below it.
         category: Option<String>,
         /// 0 gives only the count.
         limit: Count<0, 1000> = 100,
+        /// `next_cursor` of the page before.
+        cursor: Option<Cursor>,
     }
 }
 
 params! {
     struct NoteId { note_id: i64 }
+}
+
+record! {
+    struct AttachmentFacts {
+        uri: String,
+        mime_type as "mimeType": String,
+        /// Bytes.
+        size: i64,
+    }
 }
 
 params! {
@@ -218,15 +220,9 @@ record! {
         /// 0 to 1; absent where nothing was searched for.
         score: Option<f64>,
         modified: Option<i64>,
+        /// The text around the first word that was found.
+        snippet: Option<String>,
         url: Option<String>,
-    }
-}
-
-record! {
-    struct FoundNotes {
-        results: Vec<FoundNote>,
-        query: String,
-        total_found: i64,
     }
 }
 
@@ -235,6 +231,7 @@ record! {
         results: Vec<FoundNote>,
         /// All notes that match, also those beyond the limit.
         total_found: i64,
+        next_cursor: Option<Cursor>,
         category: Option<String>,
     }
 }
@@ -305,6 +302,7 @@ impl ApiNote {
             category: self.category,
             score,
             modified: Some(self.modified),
+            snippet: None,
         }
     }
 
@@ -381,88 +379,6 @@ fn appended(old: &str, new: &str) -> String {
     if old.is_empty() { new.to_owned() } else { format!("{old}\n\n---\n\n{new}") }
 }
 
-fn search_notes(cx: &Cx, p: SearchNotes) -> Result<Success<FoundNotes>, ToolError> {
-    let words = words(&p.query);
-    let exclusion = cx.exclusion()?;
-    let mut found: Vec<FoundNote> = Vec::new();
-    each_note(cx, |note| {
-        if is_hidden(exclusion, &note) {
-            return;
-        }
-        if words.is_empty() {
-            found.push(note.found(cx, None));
-        } else if let Some(score) = score(&words, &note) {
-            found.push(note.found(cx, Some(score)));
-        }
-    })?;
-    found.sort_by(|a, b| {
-        let by_score = b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0));
-        by_score.then(b.modified.cmp(&a.modified)).then(a.id.cmp(&b.id))
-    });
-    let total_found = found.len() as i64;
-    found.truncate(RESULTS_MAX);
-    Ok(Success(FoundNotes { results: found, query: p.query, total_found }))
-}
-
-/// Lower-case words of letters and digits, each once.
-fn words(text: &str) -> Vec<String> {
-    let mut words: Vec<String> = text
-        .to_lowercase()
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect();
-    words.sort_unstable();
-    words.dedup();
-    words
-}
-
-/// The share of words that a note has, a word in the title counting three times one in the content; `None` when
-/// fewer than half of the words are anywhere.
-fn score(words: &[String], note: &ApiNote) -> Option<f64> {
-    let (title, content) = (note.title.to_lowercase(), note.content.to_lowercase());
-    let (mut hits, mut points) = (0, 0);
-    for word in words {
-        let (in_title, in_content) = (title.contains(word.as_str()), content.contains(word.as_str()));
-        hits += usize::from(in_title || in_content);
-        points += 3 * usize::from(in_title) + usize::from(in_content);
-    }
-    (hits * 2 >= words.len()).then(|| {
-        let score = points as f64 / (4 * words.len()) as f64;
-        (score * 1000.0).round() / 1000.0
-    })
-}
-
-/// Every note with its content, a chunk at a time, so that no answer grows with the number of notes.
-fn each_note(cx: &Cx, mut visit: impl FnMut(ApiNote)) -> Result<(), ToolError> {
-    let _turn = cx.nc.serialize("notes")?;
-    let mut cursor: Option<String> = None;
-    let mut read = 0;
-    for _ in 0..CHUNKS_MAX {
-        let mut path = notes().query("chunkSize", CHUNK);
-        if let Some(cursor) = &cursor {
-            path = path.query("chunkCursor", cursor);
-        }
-        let (head, chunk) =
-            cx.nc.json_and_head::<Vec<ApiNote>>(Request::new("GET", path)).of("the list of notes")?;
-        // With a cursor the app names the notes of earlier chunks once more, by their bare ids.
-        for note in chunk.into_iter().filter(|note| !note.etag.is_empty()) {
-            visit(note);
-            read += 1;
-        }
-        let pending = head.header("X-Notes-Chunk-Pending").and_then(|count| count.parse::<u64>().ok());
-        cx.progress.report(read, pending.map(|pending| read + pending), "notes read");
-        cursor = head.header("X-Notes-Chunk-Cursor").map(str::to_owned);
-        if cursor.is_none() {
-            return Ok(());
-        }
-    }
-    Err(ToolError::Refused(format!(
-        "There are more than {} notes, too many to search. Use nc_notes_list_notes with a category.",
-        CHUNKS_MAX * CHUNK as usize
-    )))
-}
-
 fn list_notes(cx: &Cx, p: ListNotes) -> Result<Success<NoteList>, ToolError> {
     let mut path = notes().query("exclude", "content");
     if let Some(category) = &p.category {
@@ -474,9 +390,14 @@ fn list_notes(cx: &Cx, p: ListNotes) -> Result<Success<NoteList>, ToolError> {
     drop(turn);
     all.retain(|note| !is_hidden(exclusion, note));
     all.sort_by(|a, b| b.modified.cmp(&a.modified).then(a.id.cmp(&b.id)));
-    let total_found = all.len() as i64;
-    let results = all.into_iter().take(p.limit.get()).map(|note| note.found(cx, None)).collect();
-    Ok(Success(NoteList { results, total_found, category: p.category }))
+    let all = all.into_iter().map(|note| note.found(cx, None)).collect();
+    let page = Page::cut(all, p.cursor, p.limit.get())?;
+    Ok(Success(NoteList {
+        results: page.rows,
+        total_found: page.total,
+        next_cursor: page.next_cursor,
+        category: p.category,
+    }))
 }
 
 fn get_note(cx: &Cx, p: NoteId) -> Result<Note, ToolError> {
@@ -485,18 +406,18 @@ fn get_note(cx: &Cx, p: NoteId) -> Result<Note, ToolError> {
     Ok(get(cx, p.note_id)?.whole(cx))
 }
 
-fn get_attachment(cx: &Cx, p: Attachment) -> Result<Output, ToolError> {
+fn get_attachment(cx: &Cx, p: Attachment) -> Result<WithBlocks<AttachmentFacts>, ToolError> {
     let file = attachment(cx, p.note_id, &p.attachment_filename)?;
     let uri = attachment_uri(p.note_id, &p.attachment_filename);
     let mime = media_type(&file);
-    let about = serde_json::json!({"uri": uri, "mimeType": mime, "size": file.body.len()}).to_string();
     let bytes = file.body;
+    let result = AttachmentFacts { uri: uri.clone(), mime_type: mime.clone(), size: bytes.len() as i64 };
     let block = if mime.starts_with("image/") {
         Content::Image { mime, bytes }
     } else {
         Content::Blob { uri, mime, bytes }
     };
-    Ok(Output { structured: None, content: vec![Content::Text(about), block] })
+    Ok(WithBlocks { result, blocks: vec![block] })
 }
 
 fn delete_note(cx: &Cx, p: NoteId) -> Result<Success<DeletedNote>, ToolError> {
@@ -581,21 +502,6 @@ fn link(cx: &Cx, id: i64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn note(title: &str, content: &str) -> ApiNote {
-        serde_json::from_value(serde_json::json!({"id": 1, "title": title, "content": content})).unwrap()
-    }
-
-    #[test]
-    fn a_word_in_the_title_counts_more_and_half_of_the_words_must_be_there() {
-        let query = words("Shopping milk, milk");
-        assert_eq!(query, ["milk", "shopping"]);
-        assert_eq!(score(&query, &note("Shopping list", "- milk")), Some(0.5));
-        assert_eq!(score(&query, &note("Shopping milk", "shopping milk")), Some(1.0));
-        assert_eq!(score(&query, &note("List", "MILK")), Some(0.125));
-        assert_eq!(score(&query, &note("List", "bread")), None);
-        assert!(words(" ,; ").is_empty());
-    }
 
     #[test]
     fn appended_text_never_turns_the_last_line_into_a_heading() {

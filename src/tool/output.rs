@@ -102,6 +102,33 @@ impl<T: Wire> IntoOutput for Success<T> {
     }
 }
 
+/// A result with blocks of its own, such as an image: its record is the first text, as compact JSON. There is no structured
+/// content then, since clients that show it would hide the blocks.
+#[derive(Debug, Clone)]
+pub struct WithBlocks<T> {
+    pub result: T,
+    /// None: the result is like any other.
+    pub blocks: Vec<Content>,
+}
+
+impl<T: IntoOutput> IntoOutput for WithBlocks<T> {
+    fn schema() -> Option<Value> {
+        T::schema()
+    }
+
+    fn into_output(self, cx: &Cx) -> Output {
+        let mut output = self.result.into_output(cx);
+        if self.blocks.is_empty() {
+            return output;
+        }
+        let text =
+            output.structured.take().map(|structured| Content::Text(Value::from(structured).to_string()));
+        output.content.splice(0..0, text);
+        output.content.extend(self.blocks);
+        output
+    }
+}
+
 /// A record's members. Every type that a handler returns is a record, so anything else is kept under `result`.
 fn fields(record: impl Wire) -> Map<String, Value> {
     match record.write() {

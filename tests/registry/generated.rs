@@ -63,12 +63,12 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-fn in_repository(path: &str) -> PathBuf {
+pub fn in_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// Whether files are to be rewritten. Never in CI, where a rewritten file would pass unseen.
-fn may_update() -> bool {
+pub fn may_update() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     assert!(!(set("UPDATE") && set("CI")), "UPDATE is for a developer's machine, CI only compares");
     set("UPDATE")
@@ -87,7 +87,7 @@ fn compare_folder(folder: &Path, wanted: &BTreeMap<String, String>, update: bool
     compare_files(folder, wanted, update);
 }
 
-fn compare_files(folder: &Path, wanted: &BTreeMap<String, String>, update: bool) {
+pub fn compare_files(folder: &Path, wanted: &BTreeMap<String, String>, update: bool) {
     for (name, text) in wanted {
         let path = folder.join(name);
         // A checkout may have turned the line ends.

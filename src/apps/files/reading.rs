@@ -1,12 +1,13 @@
 //! Reading a file, whole or in parts, without ever holding more than a piece of it.
 
-use serde_json::{Map, Value};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
-use super::{link, subject, target};
+use super::subject;
 use crate::nextcloud::{Kind, Request, Slice, Subject, encode};
 use crate::record;
-use crate::schema::{Count, DavPath, put};
-use crate::tool::{Content, Cx, IntoOutput, Output, Success, ToolError};
+use crate::schema::{Count, DavPath};
+use crate::tool::{Content, Cx, Success, ToolError, WithBlocks};
 use crate::{choice, params};
 
 /// Bytes of a piece where the caller does not say: fits a model's context.
@@ -19,7 +20,7 @@ const BLOB_BYTES_MAX: u64 = 512 * 1024;
 const CHARACTER_BYTES_MAX: usize = 4;
 
 choice! {
-    /// The reference's modes; documents are not converted here, so all read the same.
+    /// The reference's modes; documents are not converted here.
     pub(super) enum ParseDocument { Auto = "auto", Markdown = "markdown", Raw = "raw" }
 }
 
@@ -30,8 +31,8 @@ params! {
         offset: u64 = 0_u64,
         /// Bytes to read at most; 65536 if left out, images whole.
         length: Option<Count<1, 1_048_576>>,
-        /// Accepted for older prompts; nothing is converted.
-        parse_document: Option<ParseDocument>,
+        /// `raw`: bytes as base64 in `content`. Documents are not converted.
+        parse_document: ParseDocument = ParseDocument::Auto,
         /// Accepted for older prompts: a file is one page.
         page_start: Option<Count<1, 100_000>>,
         page_end: Option<Count<1, 100_000>>,
@@ -39,28 +40,32 @@ params! {
 }
 
 record! {
-    pub(super) struct TextFile {
+    pub(super) struct ReadResult {
         path: String,
-        content: String,
+        /// Absent where the bytes are a block of their own.
+        content: Option<String>,
         content_type: String,
         /// Bytes of the whole file, where Nextcloud knows.
         size: Option<i64>,
-        encoding: String,
+        /// Of `content`: `utf-8`, `iso-8859-1`, or `base64`.
+        encoding: Option<String>,
         /// First byte of this piece.
         offset: Option<i64>,
+        /// Bytes of this piece, where they are not text.
+        length: Option<i64>,
         /// Where to go on; absent at the end.
         next_offset: Option<i64>,
         hint: Option<String>,
         /// For a write with `if_match`.
         etag: Option<String>,
         last_modified: Option<String>,
-        /// For a browser; with the beginning of a file.
-        url: Option<String>,
     }
 }
 
+type Read = WithBlocks<Success<ReadResult>>;
+
 /// GET with `Range` (RFC 9110 §14.2).
-pub(super) fn read_file(cx: &Cx, p: ReadFile) -> Result<Output, ToolError> {
+pub(super) fn read_file(cx: &Cx, p: ReadFile) -> Result<Read, ToolError> {
     if p.path.is_root() {
         return Err(is_folder(&p.path));
     }
@@ -77,8 +82,8 @@ pub(super) fn read_file(cx: &Cx, p: ReadFile) -> Result<Output, ToolError> {
     let is_full = piece.body.len() as u64 >= length;
     match text(&mime, &piece) {
         Some(text) => {
-            let url = url(cx, &p);
-            Ok(Success(TextFile { url, ..text_file(&p.path, mime, &piece, text, is_full) }).into_output(cx))
+            let result = Success(text_file(&p.path, mime, &piece, text, is_full));
+            Ok(WithBlocks { result, blocks: Vec::new() })
         }
         None => bytes(cx, &p, mime, piece, is_full),
     }
@@ -98,15 +103,6 @@ fn only_page(p: &ReadFile) -> Result<(), ToolError> {
         )));
     }
     Ok(())
-}
-
-/// The link needs the file's id, which an answer to GET does not tell. It is asked for once in a file; that it cannot be had is
-/// no reason to withhold the content.
-fn url(cx: &Cx, p: &ReadFile) -> Option<String> {
-    if p.offset > 0 || cx.settings.public_url.is_none() {
-        return None;
-    }
-    target(cx, &p.path, &[], |_| ()).ok().and_then(|(file_id, ())| link(cx, file_id))
 }
 
 fn is_folder(path: &DavPath) -> ToolError {
@@ -191,22 +187,22 @@ fn is_textual(mime: &str) -> bool {
     mime.starts_with("text/") || mime.ends_with("+json") || mime.ends_with("+xml") || TEXTUAL.contains(&mime)
 }
 
-fn text_file(path: &DavPath, mime: String, piece: &Slice, text: Text<'_>, is_full: bool) -> TextFile {
+fn text_file(path: &DavPath, mime: String, piece: &Slice, text: Text<'_>, is_full: bool) -> ReadResult {
     let start = piece.offset + text.skipped as u64;
     let end = start + text.used.len() as u64;
     let next = next_offset(end, piece.total_bytes, is_full);
-    TextFile {
+    ReadResult {
         path: path.as_given().to_owned(),
-        content: text.content,
+        content: Some(text.content),
         content_type: mime,
         size: piece.total_bytes.or((next.is_none()).then_some(end)).map(|size| size as i64),
-        encoding: text.encoding.to_owned(),
+        encoding: Some(text.encoding.to_owned()),
         offset: (start > 0).then_some(start as i64),
+        length: None,
         next_offset: next.map(|next| next as i64),
         hint: next.map(|_| hint(start, end, piece.total_bytes)),
         etag: piece.head.etag(),
         last_modified: piece.head.header("Last-Modified").map(str::to_owned),
-        url: None,
     }
 }
 
@@ -222,8 +218,8 @@ fn hint(start: u64, end: u64, size: Option<u64>) -> String {
     format!("Bytes {start} to {last}{of}. For more call again with offset {end}.")
 }
 
-/// An image as an image, other bytes as a blob. No structured result: clients that show it would hide the bytes.
-fn bytes(cx: &Cx, p: &ReadFile, mime: String, piece: Slice, is_full: bool) -> Result<Output, ToolError> {
+/// An image as an image, other bytes as a blob; as base64 text where the caller asks for that.
+fn bytes(cx: &Cx, p: &ReadFile, mime: String, piece: Slice, is_full: bool) -> Result<Read, ToolError> {
     let size = piece.total_bytes;
     let is_image = mime.starts_with("image/");
     let whole_max = if is_image { IMAGE_BYTES_MAX } else { BLOB_BYTES_MAX };
@@ -244,29 +240,29 @@ fn bytes(cx: &Cx, p: &ReadFile, mime: String, piece: Slice, is_full: bool) -> Re
     let end = p.offset + body.len() as u64;
     let next = next_offset(end, size, is_full);
     let is_whole = p.offset == 0 && next.is_none();
-    let mut facts = Map::new();
-    for (name, value) in [
-        ("success", true.into()),
-        ("path", p.path.as_given().into()),
-        ("content_type", mime.as_str().into()),
-        ("size", size.into()),
-        ("offset", p.offset.into()),
-        ("length", body.len().into()),
-        ("next_offset", next.into()),
-        ("hint", next.map(|_| hint(p.offset, end, size)).into()),
-        ("etag", head.etag().into()),
-        ("last_modified", head.header("Last-Modified").into()),
-        ("url", url(cx, p).into()),
-    ] {
-        put(&mut facts, name, value);
-    }
-    let block = if is_image && is_whole {
-        Content::Image { mime, bytes: body }
+    let is_raw = p.parse_document == ParseDocument::Raw;
+    let result = ReadResult {
+        path: p.path.as_given().to_owned(),
+        content: is_raw.then(|| STANDARD.encode(&body)),
+        content_type: mime.clone(),
+        size: size.map(|size| size as i64),
+        encoding: is_raw.then(|| "base64".to_owned()),
+        offset: Some(p.offset as i64),
+        length: Some(body.len() as i64),
+        next_offset: next.map(|next| next as i64),
+        hint: next.map(|_| hint(p.offset, end, size)),
+        etag: head.etag(),
+        last_modified: head.header("Last-Modified").map(str::to_owned),
+    };
+    let block = if is_raw {
+        None
+    } else if is_image && is_whole {
+        Some(Content::Image { mime, bytes: body })
     } else {
         let path = p.path.segments().map(encode).collect::<Vec<_>>().join("/");
-        Content::Blob { uri: format!("nc://files/{path}"), mime, bytes: body }
+        Some(Content::Blob { uri: format!("nc://files/{path}"), mime, bytes: body })
     };
-    Ok(Output { structured: None, content: vec![Content::Text(Value::from(facts).to_string()), block] })
+    Ok(WithBlocks { result: Success(result), blocks: block.into_iter().collect() })
 }
 
 #[cfg(test)]
@@ -300,7 +296,7 @@ mod tests {
                 path: "a.pdf".into(),
                 offset: 0,
                 length: None,
-                parse_document: None,
+                parse_document: ParseDocument::Auto,
                 page_start: page_start.map(Count::from),
                 page_end: page_end.map(Count::from),
             })

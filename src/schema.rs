@@ -182,7 +182,8 @@ pub fn object(members: Vec<Member>) -> Value {
         if !about.is_empty() {
             schema["description"] = about.into();
         }
-        if let Some(default) = member.default {
+        // "Nothing" and "no" go without saying, and a model pays for each of them.
+        if let Some(default) = member.default.filter(|default| *default != "" && *default != false) {
             schema["default"] = default;
         }
         if member.required {

@@ -39,7 +39,7 @@ fn schema_has_members_in_order_descriptions_defaults_and_required() {
             "query": {"type": "string", "description": "Words to look for."},
             "scope": {"type": "string"},
             "limit": {"type": "integer", "minimum": 1, "maximum": 200, "default": 20},
-            "exact": {"type": "boolean", "default": false},
+            "exact": {"type": "boolean"},
             "tags": {"type": "array", "items": {"type": "string"}},
             "mode": {"type": "string", "enum": ["fast", "deep"]},
         }, "required": ["query"]})

@@ -260,6 +260,10 @@ fn page(reference: &Value, registry: &Registry, reasons: &[Reason]) -> String {
     for reason in reasons {
         let _ = writeln!(page, "| `{}` | `{}` | {} |", reason.tool, reason.at, reason.why);
     }
+    page.push_str("\n## What behaves otherwise\n\n| app | |\n|---|---|\n");
+    for row in read("behaviour.json").as_array().unwrap() {
+        let _ = writeln!(page, "| {} | {} |", row["app"].as_str().unwrap(), row["what"].as_str().unwrap());
+    }
     page.push_str(
         "\nEverywhere:\n\n\
          - Parameters that the reference does not have are optional.\n\

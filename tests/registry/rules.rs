@@ -11,6 +11,8 @@ use crate::schema;
 const NAME_LENGTH_MAX: usize = 40;
 /// Ours start alike, so that they do not clash with those of a neighbouring server.
 const PREFIXES: [&str; 3] = ["nc_", "deck_", "collectives_"];
+/// Every model pays for it before its first word.
+const LIST_BYTES_MAX: usize = 70_000;
 /// Claude Code cuts descriptions at 2 kB.
 const ABOUT_BYTES_MAX: usize = 1_024;
 /// The part that some clients show alone.
@@ -34,6 +36,14 @@ fn names_and_uris_are_unique() {
     assert_eq!(repeated(registry.tools().map(|tool| tool.name)), [""; 0]);
     assert_eq!(repeated(registry.resources().map(|resource| resource.uri)), [""; 0]);
     assert_eq!(repeated(registry.apps().map(|app| app.name)), [""; 0]);
+}
+
+#[test]
+fn the_list_of_all_tools_stays_small() {
+    let registry = registry();
+    let tools: Vec<_> = registry.tools().map(describe).collect();
+    let bytes = serde_json::Value::from(tools).to_string().len();
+    assert!(bytes <= LIST_BYTES_MAX, "{bytes} bytes: say it in fewer words");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use super::*;
 
 mod files;
+mod grants;
 mod keys;
 mod rows;
 mod sharing;

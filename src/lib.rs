@@ -5,6 +5,7 @@
 
 pub mod apps;
 pub mod auth;
+pub mod broker;
 pub mod cancel;
 pub mod cli;
 pub mod clock;

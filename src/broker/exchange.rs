@@ -198,12 +198,8 @@ impl Broker {
         if let Some(account) = accounts.get(&grant.id) {
             return account.clone();
         }
-        let credential = match &grant.upstream {
-            Upstream::AppPassword(password) => {
-                Credential::Basic { user: grant.login_name.clone(), password: password.clone() }
-            }
-            Upstream::RefreshToken(token) => Credential::Bearer(token.clone()),
-        };
+        let Upstream::AppPassword(password) = &grant.upstream;
+        let credential = Credential::Basic { user: grant.login_name.clone(), password: password.clone() };
         if accounts.len() >= ACCOUNTS_MAX {
             accounts.clear();
         }

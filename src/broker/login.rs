@@ -1,10 +1,23 @@
 //! How a person shows Nextcloud who they are, and what we get of it.
 
+mod flow;
+mod oidc;
+
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use flow::FlowLogin;
+pub use oidc::OidcLogin;
 
 use super::form::Form;
+use crate::auth::startup::{Readiness, Startup};
+use crate::nextcloud::{Account, Credential, Kind, Nextcloud};
 use crate::secret::Secret;
 use crate::store::Upstream;
+
+/// Time for one question to Nextcloud during a login: a person waits.
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A way to sign in at Nextcloud. Every function may ask Nextcloud, with its own short deadline.
 pub trait Login: Send + Sync {
@@ -71,3 +84,67 @@ impl fmt::Display for LoginError {
 }
 
 impl std::error::Error for LoginError {}
+
+/// At the provider where there is one, else by Login Flow v2.
+pub struct NextcloudLogin {
+    pub startup: Arc<Startup>,
+    pub oidc: OidcLogin,
+    pub flow: FlowLogin,
+    /// Login Flow v2 in any case.
+    pub always_flow: bool,
+}
+
+impl Login for NextcloudLogin {
+    fn begin(&self, state: &str) -> Result<Begun, LoginError> {
+        if self.always_flow {
+            return self.flow.begin();
+        }
+        match self.startup.readiness() {
+            Readiness::Ready { metadata, client } => self.oidc.begin(&metadata, &client, state),
+            Readiness::NoProvider { .. } => self.flow.begin(),
+            Readiness::Starting { reason } | Readiness::Failed { reason } => {
+                Err(LoginError::Unavailable(reason))
+            }
+        }
+    }
+
+    fn finish(&self, kept: &Kept, parameters: &Form) -> Result<Identity, LoginError> {
+        let Kept::Code { verifier, nonce } = kept else { return Err(LoginError::Expired) };
+        match self.startup.readiness() {
+            Readiness::Ready { metadata, client } => {
+                self.oidc.finish(&metadata, &client, (verifier, nonce), parameters)
+            }
+            other => Err(LoginError::Unavailable(other.check().err().unwrap_or_default().to_owned())),
+        }
+    }
+
+    fn ask(&self, kept: &Kept) -> Result<Option<Identity>, LoginError> {
+        match kept {
+            Kept::Poll { endpoint, token } => self.flow.ask(endpoint, token),
+            Kept::Code { .. } => Err(LoginError::Expired),
+        }
+    }
+
+    fn give_back(&self, login_name: &str, upstream: &Upstream) -> Result<(), LoginError> {
+        let Upstream::AppPassword(password) = upstream;
+        let account =
+            Account::new(Credential::Basic { user: login_name.to_owned(), password: password.clone() });
+        revoke(&self.flow.nextcloud, &account)
+    }
+}
+
+/// Whose credential this is, by Nextcloud's own word.
+fn user_id(nextcloud: &Nextcloud, account: &Account) -> Result<String, LoginError> {
+    let call = nextcloud.call(PATIENCE);
+    nextcloud.client(account, &call).user_id().map_err(|error| LoginError::Unavailable(error.to_string()))
+}
+
+/// Ends an app password. One that Nextcloud does not know any more is as good as ended.
+fn revoke(nextcloud: &Nextcloud, account: &Account) -> Result<(), LoginError> {
+    let call = nextcloud.call(PATIENCE);
+    match nextcloud.client(account, &call).revoke_app_password() {
+        Ok(()) => Ok(()),
+        Err(error) if matches!(error.kind, Kind::Unauthorized | Kind::Forbidden) => Ok(()),
+        Err(error) => Err(LoginError::Unavailable(error.to_string())),
+    }
+}

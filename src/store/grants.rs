@@ -37,21 +37,18 @@ pub struct Grant {
 pub enum Upstream {
     /// An app password of the grant's own: works everywhere and does not expire.
     AppPassword(Secret),
-    /// A refresh token of the provider (RFC 6749 §1.5), where there are no app passwords.
-    RefreshToken(Secret),
 }
 
 impl Upstream {
     fn kind(&self) -> &'static str {
         match self {
             Upstream::AppPassword(_) => "app_password",
-            Upstream::RefreshToken(_) => "refresh_token",
         }
     }
 
     fn secret(&self) -> &Secret {
         match self {
-            Upstream::AppPassword(secret) | Upstream::RefreshToken(secret) => secret,
+            Upstream::AppPassword(secret) => secret,
         }
     }
 }
@@ -116,17 +113,6 @@ impl Store {
         })
     }
 
-    /// Puts a new credential in place of the old one. Durable when it returns, so that it may be used.
-    pub fn replace_upstream(&self, grant: &Grant) -> Result<(), Error> {
-        self.write(Durability::Power, "renewing a grant's credential", |transaction| {
-            transaction.execute(
-                "UPDATE access_grant SET upstream_kind = ?2, upstream = ?3, login_name = ?4 WHERE id = ?1",
-                params![grant.id, grant.upstream.kind(), self.sealed(grant)?, grant.login_name],
-            )?;
-            Ok(())
-        })
-    }
-
     /// Notes that a grant was used. Not an error if it is not there.
     pub fn use_grant(&self, id: &str, now: u64) -> Result<(), Error> {
         self.write(Durability::Process, "noting the use of a grant", |transaction| {
@@ -184,7 +170,6 @@ impl Store {
         let secret = std::str::from_utf8(&plain).map(Secret::new).map_err(|_| tampered())?;
         grant.upstream = match kind.as_str() {
             "app_password" => Upstream::AppPassword(secret),
-            "refresh_token" => Upstream::RefreshToken(secret),
             _ => return Err(tampered().into()),
         };
         Ok(grant)

@@ -45,10 +45,6 @@ fn a_grant_comes_back_and_its_credential_is_sealed() {
     assert!(matches!(&found.upstream, Upstream::AppPassword(secret) if secret.is("planted-password-a")));
     assert_eq!((found.user_id.as_str(), found.redeemed_at, found.ended_at), ("alice", None, None));
     assert!(store.grants_of("alice").expect("reads").is_empty(), "not before its code was redeemed");
-    let renewed = Grant { upstream: Upstream::RefreshToken(Secret::new("planted-token")), ..found };
-    store.replace_upstream(&renewed).expect("saves");
-    let found = store.grant("a").expect("reads").expect("is there");
-    assert!(matches!(&found.upstream, Upstream::RefreshToken(secret) if secret.is("planted-token")));
     store.checkpoint().expect("writes");
     let bytes = fs::read(folder.database()).expect("reads");
     assert!(!bytes.windows(7).any(|window| window == b"planted"));

@@ -16,6 +16,7 @@ pub mod http;
 pub mod log;
 pub mod mcp;
 pub mod nextcloud;
+pub mod pages;
 pub mod registry;
 pub mod replay;
 pub mod rpc;

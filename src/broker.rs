@@ -15,6 +15,7 @@ pub mod form;
 pub mod login;
 pub mod metadata;
 mod pending;
+mod person;
 mod random;
 pub mod redirect;
 mod registry;
@@ -24,15 +25,17 @@ mod tests;
 mod upkeep;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-pub use browser::Browser;
+pub use browser::{Browser, Session};
 pub use registry::{ClientDocuments, Throttle};
 pub use sign_in::{Answer, Consent, Problem};
 
 use codes::Codes;
 use login::Login;
 use pending::Logins;
+use random::Hash;
 
 use crate::clock::{Clock, Ids};
 use crate::config::BaseUrl;
@@ -62,6 +65,8 @@ pub struct Broker {
     codes: Codes,
     /// Accounts of grants in use, by the grant's id: their cookies spare Nextcloud a new session for each call.
     accounts: Mutex<HashMap<String, Arc<Account>>>,
+    /// Who is signed in on our pages: since when (monotonic), by the hash of the session.
+    sessions: Mutex<HashMap<Hash, (Duration, String)>>,
     clock: Clock,
     ids: Ids,
 }
@@ -87,9 +92,14 @@ impl Broker {
             logins: Logins::default(),
             codes: Codes::default(),
             accounts: Mutex::default(),
+            sessions: Mutex::default(),
             clock,
             ids,
         }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<Hash, (Duration, String)>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// `issuer` (RFC 8414 §2): byte for byte what metadata and answers say.

@@ -1,7 +1,7 @@
 //! The cookie that ties a login to the browser in which it began (RFC 9700 §2.1, login CSRF).
 
 use super::error::OAuthError;
-use super::random::{self, Hash, hash_of};
+use super::random::{self, Hash, challenge_of, hash_of};
 use crate::clock::Ids;
 use crate::config::{BaseUrl, Scheme};
 use crate::secret::Secret;
@@ -13,29 +13,19 @@ pub struct Browser {
     is_new: bool,
 }
 
-/// With `https`, no other site of the domain can set it (RFC 6265bis §4.1.3.2).
-const SECURE_NAME: &str = "__Host-nextcloud-mcp";
-/// Plain `http` is for a loopback address, where browsers keep no secure cookie.
-const PLAIN_NAME: &str = "nextcloud-mcp";
+const BROWSER: &str = "nextcloud-mcp";
+const SESSION: &str = "nextcloud-mcp-session";
 const VALUE_CHARS: usize = 43;
 
 impl Browser {
     /// The browser that sent these `Cookie` headers, or a new one.
     pub fn of<'a>(
-        mut cookies: impl Iterator<Item = &'a str>,
+        cookies: impl Iterator<Item = &'a str>,
         public_url: &BaseUrl,
         ids: &Ids,
     ) -> Result<Browser, OAuthError> {
-        let wanted = name(public_url);
-        let known = cookies.find_map(|header| {
-            header.split(';').find_map(|pair| {
-                let (name, value) = pair.trim().split_once('=')?;
-                let is_ours = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
-                (name == wanted && value.len() == VALUE_CHARS && value.bytes().all(is_ours)).then_some(value)
-            })
-        });
-        Ok(match known {
-            Some(value) => Browser { secret: Secret::new(value), is_new: false },
+        Ok(match find(cookies, &name(BROWSER, public_url)) {
+            Some(secret) => Browser { secret, is_new: false },
             None => Browser { secret: random::secret(ids, "")?, is_new: true },
         })
     }
@@ -46,21 +36,62 @@ impl Browser {
 
     /// `Set-Cookie` for a browser that has none yet. It goes when the browser is closed.
     pub fn set_cookie(&self, public_url: &BaseUrl) -> Option<Secret> {
-        let secure = if public_url.scheme == Scheme::Https { "; Secure" } else { "" };
-        self.is_new.then(|| {
-            Secret::new(format!(
-                "{}={}; Path=/; HttpOnly; SameSite=Lax{secure}",
-                name(public_url),
-                self.secret.expose()
-            ))
-        })
+        self.is_new.then(|| set(BROWSER, &self.secret, public_url))
     }
 }
 
-fn name(public_url: &BaseUrl) -> &'static str {
+/// A person who is signed in on our own pages. Its name is made when they sign in, so nobody can have planted it before.
+#[derive(Clone, Debug)]
+pub struct Session(Secret);
+
+impl Session {
+    pub(super) fn new(ids: &Ids) -> Result<Session, OAuthError> {
+        random::secret(ids, "").map(Session)
+    }
+
+    /// The session that these `Cookie` headers name.
+    pub fn of<'a>(cookies: impl Iterator<Item = &'a str>, public_url: &BaseUrl) -> Option<Session> {
+        find(cookies, &name(SESSION, public_url)).map(Session)
+    }
+
+    pub(super) fn hash(&self) -> Hash {
+        hash_of(self.0.expose())
+    }
+
+    /// What the session's own forms bring along (CSRF): no other page can know it.
+    pub fn ticket(&self) -> String {
+        challenge_of(&format!("form {}", self.0.expose()))
+    }
+
+    /// `Set-Cookie`. It goes when the browser is closed.
+    pub fn set_cookie(&self, public_url: &BaseUrl) -> Secret {
+        set(SESSION, &self.0, public_url)
+    }
+}
+
+fn find<'a>(mut cookies: impl Iterator<Item = &'a str>, wanted: &str) -> Option<Secret> {
+    let is_ours = |b: u8| b.is_ascii_alphanumeric() || b"-_".contains(&b);
+    cookies.find_map(|header| {
+        header.split(';').find_map(|pair| {
+            let (name, value) = pair.trim().split_once('=')?;
+            let fits = name == wanted && value.len() == VALUE_CHARS && value.bytes().all(is_ours);
+            fits.then(|| Secret::new(value))
+        })
+    })
+}
+
+fn set(kind: &str, value: &Secret, public_url: &BaseUrl) -> Secret {
+    let secure = if public_url.scheme == Scheme::Https { "; Secure" } else { "" };
+    let name = name(kind, public_url);
+    Secret::new(format!("{name}={}; Path=/; HttpOnly; SameSite=Lax{secure}", value.expose()))
+}
+
+/// With `https`, no other site of the domain can set it (RFC 6265bis §4.1.3.2). Plain `http` is for a loopback address,
+/// where browsers keep no secure cookie; ports share cookies there.
+fn name(kind: &str, public_url: &BaseUrl) -> String {
     match public_url.scheme {
-        Scheme::Https => SECURE_NAME,
-        Scheme::Http => PLAIN_NAME,
+        Scheme::Https => format!("__Host-{kind}"),
+        Scheme::Http => format!("{kind}-{}", public_url.port),
     }
 }
 

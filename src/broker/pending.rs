@@ -17,10 +17,19 @@ const PENDING_MAX: usize = 1_000;
 /// One login under way.
 #[derive(Clone, Debug)]
 pub struct Pending {
-    pub authorization: Authorization,
+    pub purpose: Purpose,
     /// Of the cookie: only this browser may go on.
     pub browser: Hash,
     pub stage: Stage,
+}
+
+/// What the login is for.
+#[derive(Clone, Debug)]
+pub enum Purpose {
+    /// A client wants to act for the person.
+    Client(Authorization),
+    /// The person wants to see their connections on `/`.
+    Page,
 }
 
 #[derive(Clone, Debug)]

@@ -2,12 +2,12 @@
 
 use super::Broker;
 use super::authorize::{self, Authorization, Refusal};
-use super::browser::Browser;
+use super::browser::{Browser, Session};
 use super::codes::Issued;
 use super::error::{Code, OAuthError};
 use super::form::Form;
 use super::login::{Begun, Identity, Kept, LoginError};
-use super::pending::{Pending, Stage};
+use super::pending::{Pending, Purpose, Stage};
 use super::random::{Hash, hash_of, secret};
 use super::redirect::RedirectUri;
 use super::registry::unavailable;
@@ -22,6 +22,8 @@ pub enum Answer {
     Consent(Consent),
     /// Send the browser on, by a GET (303).
     Redirect(String),
+    /// The same, and the person is signed in on our own page from now on: the session's cookie (`Set-Cookie`).
+    SignedIn { url: String, session: Session },
     /// Show the address of Nextcloud's page, to be opened beside ours, and ask again in a moment.
     Waiting { ticket: Secret, url: String },
     /// It goes no further.
@@ -96,7 +98,8 @@ impl Broker {
         if let Err(error) = self.store.use_mcp_client(&authorization.client.id, self.clock.now().unix_s()) {
             log::warn!("{error}");
         }
-        let pending = Pending { authorization, browser: browser.hash(), stage: Stage::Asked };
+        let pending =
+            Pending { purpose: Purpose::Client(authorization), browser: browser.hash(), stage: Stage::Asked };
         self.logins.insert(hash_of(ticket.expose()), pending, self.clock.monotonic());
         Ok(Answer::Consent(consent))
     }
@@ -107,6 +110,9 @@ impl Broker {
         let Some((ticket, text, pending)) = self.login_of(form, "ticket", browser) else {
             return Answer::Problem(Problem::NoLogin);
         };
+        let Purpose::Client(authorization) = &pending.purpose else {
+            return Answer::Problem(Problem::NoLogin);
+        };
         match &pending.stage {
             Stage::Asked => {}
             // Sent twice: the first one counts.
@@ -114,11 +120,11 @@ impl Broker {
             Stage::Over { back } => return Answer::Redirect(back.clone()),
         }
         let ticked: Vec<Scope> = form.all("scope").filter_map(Scope::parse).collect();
-        let asked = &pending.authorization.scopes;
+        let asked = &authorization.scopes;
         let scopes: Vec<Scope> = asked.iter().copied().filter(|scope| ticked.contains(scope)).collect();
         if form.all("allow").next() != Some("yes") || scopes.is_empty() && !asked.is_empty() {
             let error = OAuthError::new(Code::AccessDenied, "the person said no");
-            return self.end(&ticket, &pending.authorization, &error);
+            return self.end(&ticket, &pending.purpose, &error);
         }
         match self.login.begin(&text) {
             Ok(Begun::Redirect { url, kept } | Begun::Grant { url, kept }) => {
@@ -141,20 +147,17 @@ impl Broker {
         match pending.stage.clone() {
             Stage::SigningIn { scopes, kept: kept @ Kept::Code { .. }, .. } => {
                 // Taken before Nextcloud is asked: a code is exchanged once, also where a browser asks twice.
-                let back = self.back_with_error(
-                    &pending.authorization.redirect_uri,
-                    pending.authorization.state.as_deref(),
-                    &OAuthError::new(Code::ServerError, "the login came to no end"),
-                );
+                let no_end = OAuthError::new(Code::ServerError, "the login came to no end");
+                let back = self.back(&pending.purpose, &no_end);
                 let is_first = |stage: &Stage| matches!(stage, Stage::SigningIn { .. });
                 if !self.logins.advance(&ticket, is_first, Stage::Over { back }) {
                     return Answer::Problem(Problem::NoLogin);
                 }
                 match self.login.finish(&kept, query) {
-                    Ok(identity) => self.complete(&ticket, pending.authorization, scopes, identity),
+                    Ok(identity) => self.complete(&ticket, pending.purpose, &scopes, identity),
                     Err(LoginError::Denied) => {
                         let error = OAuthError::new(Code::AccessDenied, "the person said no");
-                        self.end(&ticket, &pending.authorization, &error)
+                        self.end(&ticket, &pending.purpose, &error)
                     }
                     Err(error) => self.failed(error),
                 }
@@ -172,7 +175,7 @@ impl Broker {
         match pending.stage.clone() {
             Stage::SigningIn { scopes, url, kept: kept @ Kept::Poll { .. } } => match self.login.ask(&kept) {
                 Ok(None) => Answer::Waiting { ticket: Secret::new(text), url },
-                Ok(Some(identity)) => self.complete(&ticket, pending.authorization, scopes, identity),
+                Ok(Some(identity)) => self.complete(&ticket, pending.purpose, &scopes, identity),
                 Err(error) => self.failed(error),
             },
             Stage::Over { back } => Answer::Redirect(back),
@@ -188,42 +191,69 @@ impl Broker {
         Some((ticket, text.to_owned(), pending))
     }
 
-    /// Keeps the grant and sends the browser back with a code.
-    fn complete(
-        &self,
-        ticket: &Hash,
-        authorization: Authorization,
-        scopes: Vec<Scope>,
-        identity: Identity,
-    ) -> Answer {
-        let now = self.clock.now().unix_s();
-        let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
-        let made = secret(&self.ids, "").and_then(|id| Ok((id, secret(&self.ids, "nmc_")?)));
-        let (id, code) = match made {
-            Ok(made) => made,
+    /// `POST /oauth/sign-in`: the person wants to see their connections.
+    pub fn sign_in(&self, browser: &Browser) -> Answer {
+        let ticket = match secret(&self.ids, "") {
+            Ok(ticket) => ticket,
             Err(error) => return Answer::Problem(Problem::Unavailable(error)),
         };
+        match self.login.begin(ticket.expose()) {
+            Ok(Begun::Redirect { url, kept } | Begun::Grant { url, kept }) => {
+                let stage = Stage::SigningIn { scopes: Vec::new(), url: url.clone(), kept: kept.clone() };
+                let pending = Pending { purpose: Purpose::Page, browser: browser.hash(), stage };
+                self.logins.insert(hash_of(ticket.expose()), pending, self.clock.monotonic());
+                onward(ticket.expose(), &url, &kept)
+            }
+            Err(error) => self.failed(error),
+        }
+    }
+
+    /// The person has signed in: keeps what that was for, and sends the browser on.
+    fn complete(&self, ticket: &Hash, purpose: Purpose, scopes: &[Scope], identity: Identity) -> Answer {
+        let user_id = identity.user_id.clone();
+        let back = match purpose {
+            Purpose::Client(authorization) => self.granted(authorization, scopes, identity),
+            Purpose::Page => {
+                self.give_back(&identity);
+                Ok(self.front_page())
+            }
+        };
+        match back.and_then(|back| Ok((back, self.begin_session(&user_id)?))) {
+            Ok((url, session)) => {
+                self.logins.advance(ticket, |_| true, Stage::Over { back: url.clone() });
+                Answer::SignedIn { url, session }
+            }
+            Err(error) => Answer::Problem(Problem::Unavailable(error)),
+        }
+    }
+
+    /// Keeps the grant; the client's address with its code.
+    fn granted(
+        &self,
+        authorization: Authorization,
+        scopes: &[Scope],
+        identity: Identity,
+    ) -> Result<String, OAuthError> {
+        let now = self.clock.now().unix_s();
+        let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
+        let (id, code) = (secret(&self.ids, "")?, secret(&self.ids, "nmc_")?);
         let grant = Grant {
             id: id.expose().to_owned(),
             client_id: authorization.client.id.clone(),
             client_name: authorization.client.name.clone(),
-            user_id: identity.user_id,
-            login_name: identity.login_name,
+            user_id: identity.user_id.clone(),
+            login_name: identity.login_name.clone(),
             scopes: names.join(" "),
             resource: self.resources[0].clone(),
-            upstream: identity.upstream,
+            upstream: identity.upstream.clone(),
             created_at: now,
             used_at: now,
             redeemed_at: None,
             ended_at: None,
         };
         if let Err(error) = self.store.save_grant(&grant) {
-            let error = unavailable(error);
-            // Nobody would ever give it back.
-            if let Err(error) = self.login.give_back(&grant.login_name, &grant.upstream) {
-                log::warn!("a credential could not be given back user={} error=\"{error}\"", grant.user_id);
-            }
-            return Answer::Problem(Problem::Unavailable(error));
+            self.give_back(&identity);
+            return Err(unavailable(error));
         }
         log::info!("signed in user={} client={}", grant.user_id, grant.client_id);
         let issued = Issued {
@@ -237,14 +267,19 @@ impl Broker {
         let issuer = self.issuer();
         parameters.extend(authorization.state.as_deref().map(|state| ("state", state)));
         parameters.push(("iss", &issuer));
-        let back = authorization.redirect_uri.with(&parameters);
-        self.logins.advance(ticket, |_| true, Stage::Over { back: back.clone() });
-        Answer::Redirect(back)
+        Ok(authorization.redirect_uri.with(&parameters))
+    }
+
+    /// Gives a credential back that is not kept: nobody else ever would.
+    fn give_back(&self, identity: &Identity) {
+        if let Err(error) = self.login.give_back(&identity.login_name, &identity.upstream) {
+            log::warn!("a credential could not be given back user={} error=\"{error}\"", identity.user_id);
+        }
     }
 
     /// Sends the browser back with an error; the login is over.
-    fn end(&self, ticket: &Hash, authorization: &Authorization, error: &OAuthError) -> Answer {
-        let back = self.back_with_error(&authorization.redirect_uri, authorization.state.as_deref(), error);
+    fn end(&self, ticket: &Hash, purpose: &Purpose, error: &OAuthError) -> Answer {
+        let back = self.back(purpose, error);
         self.logins.advance(ticket, |_| true, Stage::Over { back: back.clone() });
         Answer::Redirect(back)
     }
@@ -252,6 +287,19 @@ impl Broker {
     fn failed(&self, error: LoginError) -> Answer {
         log::warn!("a login failed error=\"{error}\"");
         Answer::Problem(Problem::Login(error))
+    }
+
+    fn back(&self, purpose: &Purpose, error: &OAuthError) -> String {
+        match purpose {
+            Purpose::Client(Authorization { redirect_uri, state, .. }) => {
+                self.back_with_error(redirect_uri, state.as_deref(), error)
+            }
+            Purpose::Page => self.front_page(),
+        }
+    }
+
+    fn front_page(&self) -> String {
+        format!("{}/", self.terms.public_url)
     }
 
     /// RFC 6749 §4.1.2.1, RFC 9207.

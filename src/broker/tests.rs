@@ -204,7 +204,7 @@ fn form<N: AsRef<str>, V: AsRef<str>>(fields: &[(N, V)]) -> Form {
 
 fn redirect(answer: Answer) -> String {
     match answer {
-        Answer::Redirect(url) => url,
+        Answer::Redirect(url) | Answer::SignedIn { url, .. } => url,
         other => panic!("{other:?}"),
     }
 }
@@ -326,7 +326,7 @@ fn another_browser_cannot_go_on_with_a_login() {
         let forged = form(&[("state", state), ("code", "x")]);
         assert!(matches!(house.broker.callback(&forged, &house.browser), Answer::Problem(Problem::NoLogin)));
     }
-    assert!(matches!(house.come_back(&ticket), Answer::Redirect(_)), "the right one still can");
+    assert!(matches!(house.come_back(&ticket), Answer::SignedIn { .. }), "the right one still can");
 }
 
 #[test]
@@ -573,4 +573,49 @@ fn the_metadata_agree_with_what_is_served() {
     assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
     assert_eq!(metadata["scopes_supported"], json!(["notes:read", "notes:write", "files:read"]));
     assert_eq!(metadata["authorization_response_iss_parameter_supported"], true);
+}
+
+fn session(answer: Answer) -> Session {
+    match answer {
+        Answer::SignedIn { session, .. } => session,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_person_sees_and_takes_back_their_own_connections_only() {
+    let house = House::new("person");
+    let client = house.public_client();
+    let ticket = house.ticket(&client);
+    house.say_yes(&ticket);
+    let answer = house.come_back(&ticket);
+    let code = parameter(&redirect(answer.clone()), "code").expect("a code");
+    let session = session(answer);
+    let tokens = house.exchange(&client, &code).expect("tokens");
+    assert_eq!(house.broker.person(&session).as_deref(), Some("alice"));
+    let grants = house.broker.connections("alice").expect("reads");
+    assert_eq!((grants.len(), grants[0].client_name.as_str()), (1, "Inspector"));
+    assert!(house.broker.take_back(&session, "guess", &grants[0].id).is_err(), "no ticket of the page");
+    house.broker.take_back(&session, &session.ticket(), "none").expect("answers");
+    assert!(house.is_let_in(text(&tokens, "access_token")));
+    house.broker.take_back(&session, &session.ticket(), &grants[0].id).expect("takes it back");
+    assert!(!house.is_let_in(text(&tokens, "access_token")));
+    assert!(house.broker.connections("alice").expect("reads").is_empty());
+    house.broker.sign_out(&session, &session.ticket()).expect("signs out");
+    assert_eq!(house.broker.person(&session), None);
+    assert!(house.broker.take_back(&session, &session.ticket(), &grants[0].id).is_err());
+}
+
+#[test]
+fn a_sign_in_for_the_page_keeps_no_credential() {
+    let house = House::new("page");
+    let to_nextcloud = redirect(house.broker.sign_in(&house.browser));
+    let state = parameter(&to_nextcloud, "state").expect("a state");
+    let answer = house.come_back(&state);
+    assert_eq!(redirect(answer.clone()), "https://mcp.example.org/");
+    assert_eq!(house.broker.person(&session(answer)).as_deref(), Some("alice"));
+    assert_eq!(*house.given_back.lock().unwrap(), ["alice@example.org"]);
+    house.clock.advance(Duration::from_secs(8 * 3_600));
+    let ticket = form(&[("ticket", state.as_str()), ("allow", "yes")]);
+    assert!(matches!(house.broker.consent(&ticket, &house.browser), Answer::Problem(Problem::NoLogin)));
 }

@@ -9,6 +9,7 @@ pub mod authorize;
 mod browser;
 pub mod client;
 mod codes;
+mod documents;
 pub mod error;
 mod exchange;
 pub mod form;
@@ -29,17 +30,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use browser::{Browser, Session};
+pub use documents::ClientDocumentCache;
+pub use exchange::ACCESS_PREFIX;
 pub use registry::{ClientDocuments, Throttle};
 pub use sign_in::{Answer, Consent, Problem};
 
 use codes::Codes;
+use error::OAuthError;
 use login::Login;
 use pending::Logins;
 use random::Hash;
+use upkeep::Upkeep;
 
 use crate::clock::{Clock, Ids};
 use crate::config::BaseUrl;
 use crate::nextcloud::Account;
+use crate::secret::Secret;
 use crate::store::Store;
 use crate::tool::Scope;
 
@@ -67,6 +73,7 @@ pub struct Broker {
     accounts: Mutex<HashMap<String, Arc<Account>>>,
     /// Who is signed in on our pages: since when (monotonic), by the hash of the session.
     sessions: Mutex<HashMap<Hash, (Duration, String)>>,
+    upkeep: Upkeep,
     clock: Clock,
     ids: Ids,
 }
@@ -93,9 +100,35 @@ impl Broker {
             codes: Codes::default(),
             accounts: Mutex::default(),
             sessions: Mutex::default(),
+            upkeep: Upkeep::default(),
             clock,
             ids,
         }
+    }
+
+    /// The browser that sent these `Cookie` headers.
+    pub fn browser<'a>(&self, cookies: impl Iterator<Item = &'a str>) -> Result<Browser, OAuthError> {
+        Browser::of(cookies, &self.terms.public_url, &self.ids)
+    }
+
+    /// The session that these `Cookie` headers name.
+    pub fn session<'a>(&self, cookies: impl Iterator<Item = &'a str>) -> Option<Session> {
+        Session::of(cookies, &self.terms.public_url)
+    }
+
+    /// `Set-Cookie` for a browser that has none yet.
+    pub fn cookie_of(&self, browser: &Browser) -> Option<Secret> {
+        browser.set_cookie(&self.terms.public_url)
+    }
+
+    /// `Set-Cookie` of a new session.
+    pub fn cookie_of_session(&self, session: &Session) -> Secret {
+        session.set_cookie(&self.terms.public_url)
+    }
+
+    /// The address of a path of ours, as browsers see it.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.terms.public_url)
     }
 
     fn sessions(&self) -> MutexGuard<'_, HashMap<Hash, (Duration, String)>> {

@@ -129,11 +129,21 @@ pub struct OAuth {
     /// Beside this server's own address.
     pub accepted_audiences: Vec<String>,
     pub direct_tokens: bool,
+    pub login: LoginChoice,
     pub userinfo_validation: bool,
     /// `None`: `tokens.db` in the state folder.
     pub storage: Option<PathBuf>,
     /// `None`: kept beside the storage.
     pub encryption_key: Option<Secret>,
+}
+
+/// How people sign in at this server's own authorization server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginChoice {
+    /// At the identity provider where there is one, else by Login Flow v2.
+    Auto,
+    /// By Login Flow v2 in any case.
+    LoginFlow,
 }
 
 /// How often and how patiently to ask for the discovery document.

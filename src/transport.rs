@@ -6,6 +6,7 @@ pub mod stdio;
 
 mod access;
 mod health;
+mod oauth;
 mod origins;
 mod streaming;
 

@@ -100,6 +100,7 @@ impl Broker {
             log::info!("a grant ended grant={} why=\"{why}\"", short(id));
         }
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.upkeep.call();
         Ok(())
     }
 
@@ -165,6 +166,10 @@ impl Broker {
             return Err(BAD_REFRESH);
         }
         let scopes = narrowed(&row.scopes, form.one("scope")?)?;
+        if self.is_lost(&grant) {
+            self.end_grant(&grant.id, "Nextcloud does not accept its app password any more")?;
+            return Err(BAD_REFRESH);
+        }
         let pair = self.pair()?;
         let now = self.clock.now().unix_s();
         let rotated = self.store.rotate(&hash, now, &scopes, &pair.new_access, &pair.new_refresh);
@@ -181,6 +186,16 @@ impl Broker {
                 Err(BAD_REFRESH)
             }
         }
+    }
+
+    /// Whether Nextcloud refuses the grant's credential: once in a call, and now that it is asked again. A passing fault of
+    /// Nextcloud's own user directory does not cost anybody their connection.
+    fn is_lost(&self, grant: &Grant) -> bool {
+        let was_refused = {
+            let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+            accounts.get(&grant.id).is_some_and(|account| account.is_refused(self.clock.monotonic()))
+        };
+        was_refused && matches!(self.login.is_good(&grant.login_name, &grant.upstream), Ok(false))
     }
 
     fn pair(&self) -> Result<Pair, OAuthError> {

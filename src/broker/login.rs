@@ -30,6 +30,9 @@ pub trait Login: Send + Sync {
     /// Asks whether the person has said yes at Nextcloud by now; `None`: not yet.
     fn ask(&self, kept: &Kept) -> Result<Option<Identity>, LoginError>;
 
+    /// Whether Nextcloud still takes a credential. Asked only where it was refused before.
+    fn is_good(&self, login_name: &str, upstream: &Upstream) -> Result<bool, LoginError>;
+
     /// Gives a credential back that is no longer needed. Done as well where Nextcloud does not know it any more.
     fn give_back(&self, login_name: &str, upstream: &Upstream) -> Result<(), LoginError>;
 }
@@ -125,12 +128,24 @@ impl Login for NextcloudLogin {
         }
     }
 
-    fn give_back(&self, login_name: &str, upstream: &Upstream) -> Result<(), LoginError> {
-        let Upstream::AppPassword(password) = upstream;
-        let account =
-            Account::new(Credential::Basic { user: login_name.to_owned(), password: password.clone() });
-        revoke(&self.flow.nextcloud, &account)
+    fn is_good(&self, login_name: &str, upstream: &Upstream) -> Result<bool, LoginError> {
+        let call = self.flow.nextcloud.call(PATIENCE);
+        match self.flow.nextcloud.client(&account(login_name, upstream), &call).user_id() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind == Kind::Unauthorized => Ok(false),
+            Err(error) => Err(LoginError::Unavailable(error.to_string())),
+        }
     }
+
+    fn give_back(&self, login_name: &str, upstream: &Upstream) -> Result<(), LoginError> {
+        revoke(&self.flow.nextcloud, &account(login_name, upstream))
+    }
+}
+
+/// An account of its own: what is known about the credential elsewhere does not matter.
+fn account(login_name: &str, upstream: &Upstream) -> Account {
+    let Upstream::AppPassword(password) = upstream;
+    Account::new(Credential::Basic { user: login_name.to_owned(), password: password.clone() })
 }
 
 /// Whose credential this is, by Nextcloud's own word.

@@ -15,15 +15,14 @@ pub const METADATA_PATHS: [&str; 4] = [
 impl Broker {
     /// The document (RFC 8414 §2).
     pub fn metadata(&self) -> Value {
-        let at = |path: &str| format!("{}{path}", self.terms.public_url);
         let scopes: Vec<&str> = self.terms.offered.iter().map(|scope| scope.name()).collect();
         let methods = ["none", "client_secret_post", "client_secret_basic"];
         json!({
             "issuer": self.issuer(),
-            "authorization_endpoint": at("/oauth/authorize"),
-            "token_endpoint": at("/oauth/token"),
-            "registration_endpoint": at("/oauth/register"),
-            "revocation_endpoint": at("/oauth/revoke"),
+            "authorization_endpoint": self.at("/oauth/authorize"),
+            "token_endpoint": self.at("/oauth/token"),
+            "registration_endpoint": self.at("/oauth/register"),
+            "revocation_endpoint": self.at("/oauth/revoke"),
             "scopes_supported": scopes,
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
@@ -33,7 +32,7 @@ impl Broker {
             "code_challenge_methods_supported": ["S256"],
             "authorization_response_iss_parameter_supported": true,
             "client_id_metadata_document_supported": true,
-            "service_documentation": at("/"),
+            "service_documentation": self.at("/"),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Redirect URIs: where a browser may be sent with a code.
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use crate::nextcloud::form_encode;
 
 /// Longest URI, in bytes.
 const BYTES_MAX: usize = 2_048;
@@ -105,16 +105,10 @@ impl RedirectUri {
     /// The URI with more parameters in its query.
     pub fn with(&self, parameters: &[(&str, &str)]) -> String {
         let mut url = self.text.clone();
-        for (name, value) in parameters {
-            let ends_open = url.ends_with(['?', '&']);
-            if !ends_open {
-                url.push(if url.contains('?') { '&' } else { '?' });
-            }
-            url.push_str(name);
-            url.push('=');
-            url.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
+        if !url.ends_with(['?', '&']) {
+            url.push(if url.contains('?') { '&' } else { '?' });
         }
-        url
+        url + &form_encode(parameters)
     }
 }
 

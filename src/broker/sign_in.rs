@@ -215,7 +215,7 @@ impl Broker {
             Purpose::Client(authorization) => self.granted(authorization, scopes, identity),
             Purpose::Page => {
                 self.give_back(&identity);
-                Ok(self.front_page())
+                Ok(self.at("/"))
             }
         };
         match back.and_then(|back| Ok((back, self.begin_session(&user_id)?))) {
@@ -294,12 +294,8 @@ impl Broker {
             Purpose::Client(Authorization { redirect_uri, state, .. }) => {
                 self.back_with_error(redirect_uri, state.as_deref(), error)
             }
-            Purpose::Page => self.front_page(),
+            Purpose::Page => self.at("/"),
         }
-    }
-
-    fn front_page(&self) -> String {
-        format!("{}/", self.terms.public_url)
     }
 
     /// RFC 6749 §4.1.2.1, RFC 9207.

@@ -12,6 +12,7 @@ use super::form::Form;
 use super::login::{Begun, Identity, Kept, Login, LoginError};
 use super::random::challenge_of;
 use super::*;
+use crate::nextcloud::form_encode;
 use crate::secret::Secret;
 use crate::store::Upstream;
 use crate::tool::Scopes;
@@ -65,6 +66,10 @@ impl Login for FakeLogin {
     fn ask(&self, _: &Kept) -> Result<Option<Identity>, LoginError> {
         *self.asked.lock().unwrap() += 1;
         if *self.asked.lock().unwrap() < 2 { Ok(None) } else { self.identity().map(Some) }
+    }
+
+    fn is_good(&self, _: &str, _: &Upstream) -> Result<bool, LoginError> {
+        Ok(true)
     }
 
     fn give_back(&self, login_name: &str, _: &Upstream) -> Result<(), LoginError> {
@@ -194,12 +199,8 @@ fn new_browser() -> Browser {
 }
 
 fn form<N: AsRef<str>, V: AsRef<str>>(fields: &[(N, V)]) -> Form {
-    let encoded = |text: &str| {
-        percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
-    };
-    let fields: Vec<String> =
-        fields.iter().map(|(name, value)| format!("{}={}", name.as_ref(), encoded(value.as_ref()))).collect();
-    Form::parse(&fields.join("&")).expect("a form")
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
+    Form::parse(&form_encode(&fields)).expect("a form")
 }
 
 fn redirect(answer: Answer) -> String {

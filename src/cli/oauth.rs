@@ -10,7 +10,9 @@ use crate::auth::lines::log_event;
 use crate::auth::metadata;
 use crate::auth::startup::{Setup, Startup};
 use crate::auth::verifier::{Rules, Verifier};
-use crate::config::{BaseUrl, Config, OAuth};
+use crate::broker::login::{FlowLogin, NextcloudLogin, OidcLogin};
+use crate::broker::{Broker, ClientDocumentCache, Terms};
+use crate::config::{BaseUrl, Config, LoginChoice, OAuth};
 use crate::nextcloud::Outside;
 use crate::server::Server;
 use crate::store::Store;
@@ -20,7 +22,9 @@ use crate::transport::{Access, OAuthAccess};
 pub(super) struct Running {
     startup: Arc<Startup>,
     outside: Arc<Outside>,
+    public_web: Arc<Outside>,
     store: Arc<Store>,
+    broker: Arc<Broker>,
 }
 
 /// Opens the store and begins the start; the port can answer at once, and `/health/ready` says how far it is.
@@ -55,21 +59,57 @@ pub(super) fn begin(
     startup.spawn().map_err(failed("starting OAuth"))?;
     let verifier =
         Verifier::new(rules(config, oauth), startup.clone(), outside.clone(), server.clock.clone());
+    let public_web = Arc::new(server.nextcloud.public_web());
+    let login = NextcloudLogin {
+        startup: startup.clone(),
+        oidc: OidcLogin {
+            nextcloud: server.nextcloud.clone(),
+            fetch: outside.clone(),
+            public_url: config.public_url.clone(),
+            public_issuer: oauth.public_issuer_url.clone(),
+            clock: server.clock.clone(),
+            ids: server.ids.clone(),
+        },
+        flow: FlowLogin {
+            nextcloud: server.nextcloud.clone(),
+            fetch: outside.clone(),
+            internal: nextcloud.clone(),
+            public: config.nextcloud.public_url.clone().unwrap_or_else(|| nextcloud.clone()),
+        },
+        always_flow: oauth.login == LoginChoice::LoginFlow,
+    };
+    let broker = Arc::new(Broker::new(
+        Terms { public_url: config.public_url.clone(), offered: server.registry.scopes() },
+        store.clone(),
+        Box::new(login),
+        Box::new(ClientDocumentCache::new(public_web.clone(), server.clock.clone())),
+        server.clock.clone(),
+        server.ids.clone(),
+    ));
     let access = Access::OAuth(OAuthAccess {
         verifier: Arc::new(verifier),
         public_url: config.public_url.clone(),
         public_issuer: oauth.public_issuer_url.clone(),
-        nextcloud: nextcloud.clone(),
+        direct_tokens: oauth.direct_tokens,
         scopes: server.registry.scopes(),
+        broker: broker.clone(),
+        clock: server.clock.clone(),
     });
-    Ok((access, Running { startup, outside, store }))
+    let kept = broker.clone();
+    std::thread::Builder::new()
+        .name("upkeep".into())
+        .spawn(move || kept.keep_up())
+        .map_err(failed("starting the upkeep"))?;
+    Ok((access, Running { startup, outside, public_web, store, broker }))
 }
 
 impl Running {
     /// Ends what runs; the store is tidied up.
     pub(super) fn end(self) {
         self.startup.stop();
+        self.broker.stop();
         self.outside.shutdown();
+        self.public_web.shutdown();
         if let Err(error) = self.store.close() {
             log::warn!("the database was not tidied up error=\"{error}\"");
         }

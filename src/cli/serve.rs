@@ -108,7 +108,7 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
     Ok(Server {
         gate,
         registry: Registry::new(&selection(&config.tools)),
-        nextcloud,
+        nextcloud: Arc::new(nextcloud),
         tool_settings: ToolSettings { write_bytes_max: link.write_max_mb.map(|mb| mb << 20), public_url },
         call_timeout: limits.call_timeout,
         clock,
@@ -155,7 +155,7 @@ fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Res
     };
     let mode = if running.is_some() { "oauth" } else { "basic" };
     let origins = Origins { hosts: config.allowed_hosts.clone(), origins: config.allowed_origins.clone() };
-    let front = Arc::new(Front::new(Arc::clone(&server), access, origins, mode));
+    let front = Arc::new(Front::new(Arc::clone(&server), access, origins, mode).at(&config.public_url));
     let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
     let listening = http::Server::start(listener, limits, front).map_err(failed("starting the listener"))?;
     log::info!("MCP server ready at {address}");

@@ -8,8 +8,8 @@ use super::source::Raw;
 use super::table::*;
 use super::{
     Auth, BaseUrl, Config, DiscoveryRetry, Fault, Faults, HostPattern, LimitChoice, Listen, LogChoice,
-    NextcloudLink, OAuth, OAuthClient, OriginPattern, Scheme, TokenType, ToolChoice, Transport, Upstream,
-    refuse_open_address,
+    LoginChoice, NextcloudLink, OAuth, OAuthClient, OriginPattern, Scheme, TokenType, ToolChoice, Transport,
+    Upstream, refuse_open_address,
 };
 use crate::log::Format;
 use crate::secret::Secret;
@@ -246,6 +246,7 @@ fn oauth(r: &mut Reader) -> OAuth {
         userinfo_uri: r.url(&OIDC_USERINFO_URI),
         accepted_audiences: r.list(&ACCEPTED_AUDIENCES),
         direct_tokens: r.switch(&DIRECT_TOKENS),
+        login: if r.word(&LOGIN) == "login_flow" { LoginChoice::LoginFlow } else { LoginChoice::Auto },
         userinfo_validation: r.switch(&USERINFO_VALIDATION),
         storage: r.path(&TOKEN_STORAGE_DB),
         encryption_key: r.secret(&TOKEN_ENCRYPTION_KEY),

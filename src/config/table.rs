@@ -336,6 +336,16 @@ table! {
         kind: Kind::List(&[]),
         about: "Audiences to accept in tokens beside this server's own address.",
     }
+    LOGIN = OAuth {
+        key: "MCP_LOGIN",
+        flags: &[Flag::value("--login", None)],
+        placeholder: "WAY",
+        kind: Kind::Choice(&["auto", "login_flow"]),
+        default: "auto",
+        about: "How people sign in: at the identity provider where Nextcloud has one (auto), or always by Nextcloud's own \
+                Login Flow v2 (login_flow).",
+        help: "auto or login_flow",
+    }
     DIRECT_TOKENS = OAuth {
         key: "MCP_DIRECT_TOKENS",
         kind: Kind::Switch,

@@ -7,6 +7,8 @@ use crate::auth::metadata::ProtectedResource;
 use crate::auth::reason::Reason;
 use crate::auth::startup::Readiness;
 use crate::auth::verifier::Verifier;
+use crate::broker::{self, Broker};
+use crate::clock::Clock;
 use crate::config::BaseUrl;
 use crate::http::Head;
 use crate::secret::Secret;
@@ -28,10 +30,13 @@ pub struct OAuthAccess {
     pub public_url: BaseUrl,
     /// The issuer as clients see it, where that differs from the provider's own name.
     pub public_issuer: Option<String>,
-    /// What stands for the provider until it has been discovered.
-    pub nextcloud: BaseUrl,
+    /// Whether tokens of the provider are taken, too.
+    pub direct_tokens: bool,
     /// All that something here asks for.
     pub scopes: Vec<Scope>,
+    /// Our own authorization server.
+    pub broker: Arc<Broker>,
+    pub clock: Clock,
 }
 
 /// Why a caller is turned away: in full for the log, vague on the wire. `challenge` is the `WWW-Authenticate` of the 401.
@@ -81,10 +86,32 @@ impl Access {
         }
     }
 
+    /// Our own authorization server, in the mode that has it.
+    pub fn broker(&self) -> Option<&Broker> {
+        match self {
+            Access::OAuth(oauth) => Some(&oauth.broker),
+            Access::SingleUser { .. } => None,
+        }
+    }
+
+    /// The challenge for a caller whose credential Nextcloud has just refused: they must sign in again.
+    pub fn lost(&self, caller: &Caller) -> Option<String> {
+        match self {
+            Access::OAuth(oauth) if caller.account.is_refused(oauth.clock.monotonic()) => {
+                Some(oauth.resource().token_refused())
+            }
+            _ => None,
+        }
+    }
+
     /// Whether calls can be let in at all, and if not, why.
     pub fn ready(&self) -> Result<(), String> {
         match self {
-            Access::OAuth(oauth) => oauth.verifier.readiness().check().map_err(str::to_owned),
+            // Without a provider people sign in by Login Flow v2.
+            Access::OAuth(oauth) => match oauth.verifier.readiness() {
+                Readiness::NoProvider { .. } => Ok(()),
+                readiness => readiness.check().map_err(str::to_owned),
+            },
             Access::SingleUser { .. } => Ok(()),
         }
     }
@@ -98,19 +125,33 @@ impl OAuthAccess {
         let Some(token) = bearer(head) else {
             return Err(Denied::NoToken { challenge: self.resource().token_wanted() });
         };
+        let refused =
+            |reason: &'static str| Denied::Refused { reason, challenge: self.resource().token_refused() };
+        if token.starts_with(broker::ACCESS_PREFIX) {
+            let caller = match self.broker.caller(token) {
+                Ok(caller) => caller.ok_or_else(|| refused("unknown, expired or revoked"))?,
+                Err(_) => return Err(Denied::Unjudged { reason: "the store cannot be read" }),
+            };
+            if caller.account.is_refused(self.clock.monotonic()) {
+                return Err(refused("Nextcloud does not accept the app password of this grant"));
+            }
+            return Ok(caller);
+        }
         self.verifier.caller(token).map_err(|reason| match reason {
             Reason::Unreachable => Denied::Unjudged { reason: reason.word() },
-            _ => Denied::Refused { reason: reason.word(), challenge: self.resource().token_refused() },
+            _ => refused(reason.word()),
         })
     }
 
+    /// Ours comes first: many clients take the first. The provider itself is named where its tokens are taken.
     fn resource(&self) -> ProtectedResource {
-        let issuer = match (&self.public_issuer, self.verifier.readiness()) {
-            (Some(public), _) => public.clone(),
-            (None, Readiness::Ready { metadata, .. }) => metadata.issuer.clone(),
-            (None, _) => self.nextcloud.to_string(),
-        };
-        ProtectedResource::new(self.public_url.clone(), vec![issuer], self.scopes.clone())
+        let mut servers = vec![self.broker.issuer()];
+        if self.direct_tokens
+            && let Readiness::Ready { metadata, .. } = self.verifier.readiness()
+        {
+            servers.push(self.public_issuer.clone().unwrap_or_else(|| metadata.issuer.clone()));
+        }
+        ProtectedResource::new(self.public_url.clone(), servers, self.scopes.clone())
     }
 }
 

@@ -34,6 +34,7 @@ pub(in crate::auth) fn config() -> OAuth {
         userinfo_uri: None,
         accepted_audiences: Vec::new(),
         direct_tokens: true,
+        login: crate::config::LoginChoice::Auto,
         userinfo_validation: false,
         storage: None,
         encryption_key: None,

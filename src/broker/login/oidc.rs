@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use super::{Begun, Form, Identity, Kept, LoginError, PATIENCE, user_id};
@@ -15,7 +14,7 @@ use crate::auth::startup::Client;
 use crate::broker::random::{challenge_of, secret};
 use crate::clock::{Clock, Ids};
 use crate::config::BaseUrl;
-use crate::nextcloud::{self, Account, Credential, Fetch, Nextcloud, OutsideRequest};
+use crate::nextcloud::{self, Account, Credential, Fetch, Nextcloud, OutsideRequest, form_encode};
 use crate::secret::Secret;
 use crate::store::Upstream;
 
@@ -72,11 +71,7 @@ impl OidcLogin {
             url = format!("{public}{rest}");
         }
         url.push(if url.contains('?') { '&' } else { '?' });
-        let encoded: Vec<String> = parameters
-            .iter()
-            .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC)))
-            .collect();
-        url.push_str(&encoded.join("&"));
+        url.push_str(&form_encode(&parameters));
         Ok(Begun::Redirect { url, kept: Kept::Code { verifier, nonce } })
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::{self, Write};
 
 use crate::clock::Clock;
-use crate::config::{self, Auth, Config, Fault, Faults};
+use crate::config::{self, Fault, Faults};
 use crate::log as program_log;
 use crate::spelling::nearest;
 
@@ -124,25 +124,11 @@ fn with_stdio(mut args: Vec<OsString>) -> Vec<OsString> {
 /// Loads the configuration, opens the log and serves.
 fn start(args: Vec<OsString>) -> Result<(), Error> {
     let config = config::load(args).map_err(Error::Configuration)?;
-    refuse_unserved_mode(&config).map_err(Error::Configuration)?;
     program_log::install(config.log.level, config.log.format, Clock::system());
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
     serve::serve(config)
-}
-
-/// Refuses the modes that can be configured but not served yet. To be removed with the version that serves them.
-fn refuse_unserved_mode(config: &Config) -> Result<(), Faults> {
-    let mode = match config.auth {
-        Auth::Basic { .. } | Auth::OAuth(_) => return Ok(()),
-        Auth::MultiUserBasic => "multi_user_basic mode",
-    };
-    Err(usage(
-        "MCP_DEPLOYMENT_MODE",
-        &format!("these settings ask for {mode}, which this version cannot serve yet"),
-        "set NEXTCLOUD_USERNAME and NEXTCLOUD_PASSWORD to serve one account",
-    ))
 }
 
 /// Writes to standard output. A reader that has gone (`options | head`) is no failure.

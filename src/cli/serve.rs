@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::{Error, oauth};
 use crate::auth::Caller;
+use crate::auth::sign_ins::{self, SignIns};
 use crate::clock::{Clock, Ids};
 use crate::config::{self, Auth, Config, ToolChoice, Transport, Upstream};
 use crate::gate::Gate;
@@ -18,7 +19,7 @@ use crate::secret::Secret;
 use crate::server::Server;
 use crate::sys::StopSignals;
 use crate::tool::{Scopes, ToolSettings};
-use crate::transport::{Access, Origins, http::Front, stdio};
+use crate::transport::{Access, BasicAccess, Origins, http::Front, stdio};
 
 /// Time that a call waits for a place before it is told to come back.
 const GATE_WAIT: Duration = Duration::from_secs(10);
@@ -151,9 +152,14 @@ fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Res
             let (access, running) = oauth::begin(config, oauth, nextcloud, &server)?;
             (access, Some(running))
         }
+        (Auth::MultiUserBasic, Upstream::Nextcloud(_)) => (Access::MultiUser(sign_ins(&server)?), None),
         _ => (Access::SingleUser { caller: caller(config), token: config.auth_token.clone() }, None),
     };
-    let mode = if running.is_some() { "oauth" } else { "basic" };
+    let mode = match access {
+        Access::SingleUser { .. } => "basic",
+        Access::MultiUser(_) => "multi_user_basic",
+        Access::OAuth(_) => "oauth",
+    };
     let origins = Origins { hosts: config.allowed_hosts.clone(), origins: config.allowed_origins.clone() };
     let front = Arc::new(Front::new(Arc::clone(&server), access, origins, mode).at(&config.public_url));
     let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
@@ -173,6 +179,13 @@ fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Res
         running.end();
     }
     Ok(())
+}
+
+/// The judge of multi-user basic mode.
+fn sign_ins(server: &Server) -> Result<BasicAccess, Error> {
+    let ask = sign_ins::ask(server.nextcloud.clone());
+    let sign_ins = SignIns::new(ask, server.clock.clone(), &server.ids).map_err(failed("making a key"))?;
+    Ok(BasicAccess { sign_ins, clock: server.clock.clone() })
 }
 
 /// Breaks off the calls that still run after a while or when a second signal comes; their callers are told.

@@ -391,6 +391,14 @@ fn warn(r: &mut Reader, config: &Config) {
         warnings.push("MCP_AUTH_TOKEN is used in single_user_basic mode only".into());
     }
     let over_network = config.transport == Transport::Http && config.listen.unix_socket.is_none();
+    let is_open = over_network && !config.listen.address.to_canonical().is_loopback();
+    if matches!(config.auth, Auth::MultiUserBasic) && is_open && config.public_url.scheme == Scheme::Http {
+        warnings.push(
+            "this server has no TLS of its own, and passwords travel unencrypted to it: put a proxy with TLS before it \
+             and set NEXTCLOUD_MCP_SERVER_URL to its https:// address"
+                .into(),
+        );
+    }
     if over_network && config.listen.address.is_unspecified() && !names_itself {
         warnings.push(
             "NEXTCLOUD_MCP_SERVER_URL is not set: requests that call this server anything but localhost are refused"

@@ -139,7 +139,6 @@ impl<'a> Client<'a> {
 
     /// Who the account is (RFC 5397). Asked once per account.
     pub fn principal(&self) -> Result<&'a Principal, Error> {
-        const NAME: (&str, &str) = (DAV, "current-user-principal");
         let account = self.account()?;
         if let Some(known) = account.principal.get() {
             return Ok(known);
@@ -148,6 +147,14 @@ impl<'a> Client<'a> {
         if let Some(known) = account.principal.get() {
             return Ok(known);
         }
+        let found = self.ask_principal()?;
+        Ok(account.principal.get_or_init(|| found))
+    }
+
+    /// Who the account is, asked now: Nextcloud looks at the credential again. Fails with
+    /// [`Unauthorized`](Kind::Unauthorized) if it does not accept it.
+    pub fn ask_principal(&self) -> Result<Principal, Error> {
+        const NAME: (&str, &str) = (DAV, "current-user-principal");
         let request =
             Request::new("PROPFIND", UrlPath::dav().slash()).header("Depth", "0").xml(xml::propfind(&[NAME]));
         let label = request.label();
@@ -157,10 +164,7 @@ impl<'a> Client<'a> {
                 path.fault().is_none().then_some(Principal { user_id, path: path.slash() })
             })
         })?;
-        let found = found.ok_or_else(|| {
-            Error::new(Kind::Unauthorized, label).because("Nextcloud named no current user")
-        })?;
-        Ok(account.principal.get_or_init(|| found))
+        found.ok_or_else(|| Error::new(Kind::Unauthorized, label).because("Nextcloud named no current user"))
     }
 
     /// Where the account keeps calendars and address books. Asked once per account.

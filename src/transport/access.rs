@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::basic::BasicAccess;
 use crate::auth::Caller;
 use crate::auth::metadata::ProtectedResource;
 use crate::auth::reason::Reason;
@@ -19,6 +20,8 @@ pub enum Access {
     /// One user. Without a token whoever reaches the port is that user: the configuration allows this on loopback,
     /// Unix sockets and for recorded fixtures only.
     SingleUser { caller: Caller, token: Option<Secret> },
+    /// Each request brings user name and password of its own Nextcloud account.
+    MultiUser(BasicAccess),
     /// A bearer token of the identity provider.
     OAuth(OAuthAccess),
 }
@@ -42,12 +45,14 @@ pub struct OAuthAccess {
 /// Why a caller is turned away: in full for the log, vague on the wire. `challenge` is the `WWW-Authenticate` of the 401.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
-    /// No bearer token was sent: how the login of every MCP client begins.
-    NoToken { challenge: String },
-    /// The token is not accepted.
+    /// No credential was sent: how the login of every MCP client begins.
+    Missing { challenge: String },
+    /// The credential is not accepted.
     Refused { reason: &'static str, challenge: String },
-    /// The token cannot be judged at the moment, which is no 401.
+    /// The credential cannot be judged at the moment, which is no 401.
     Unjudged { reason: &'static str },
+    /// It is not looked at, since too many wrong ones came.
+    Stopped { retry_after_s: u64 },
 }
 
 impl Access {
@@ -61,9 +66,18 @@ impl Access {
                     reason: "the bearer token is not MCP_AUTH_TOKEN",
                     challenge: format!("{REALM}, error=\"invalid_token\""),
                 }),
-                None => Err(Denied::NoToken { challenge: REALM.to_owned() }),
+                None => Err(Denied::Missing { challenge: REALM.to_owned() }),
             },
+            Access::MultiUser(basic) => basic.caller(head),
             Access::OAuth(oauth) => oauth.caller(head),
+        }
+    }
+
+    /// What callers are asked for, in words.
+    pub fn credential(&self) -> CredentialWords {
+        match self {
+            Access::MultiUser(_) => PASSWORD,
+            Access::SingleUser { .. } | Access::OAuth(_) => TOKEN,
         }
     }
 
@@ -71,7 +85,8 @@ impl Access {
     pub fn scope_challenge(&self, needed: &[Scope]) -> String {
         match self {
             Access::OAuth(oauth) => oauth.resource().scope_wanted(needed),
-            Access::SingleUser { .. } => {
+            // Modes without scopes; nothing lacks one there.
+            Access::SingleUser { .. } | Access::MultiUser(_) => {
                 let names = needed.iter().map(|scope| scope.name()).collect::<Vec<_>>().join(" ");
                 format!("Bearer error=\"insufficient_scope\", scope=\"{names}\"")
             }
@@ -82,7 +97,7 @@ impl Access {
     pub fn resource(&self) -> Option<ProtectedResource> {
         match self {
             Access::OAuth(oauth) => Some(oauth.resource()),
-            Access::SingleUser { .. } => None,
+            Access::SingleUser { .. } | Access::MultiUser(_) => None,
         }
     }
 
@@ -90,7 +105,7 @@ impl Access {
     pub fn broker(&self) -> Option<&Broker> {
         match self {
             Access::OAuth(oauth) => Some(&oauth.broker),
-            Access::SingleUser { .. } => None,
+            Access::SingleUser { .. } | Access::MultiUser(_) => None,
         }
     }
 
@@ -100,6 +115,7 @@ impl Access {
             Access::OAuth(oauth) if caller.account.is_refused(oauth.clock.monotonic()) => {
                 Some(oauth.resource().token_refused())
             }
+            Access::MultiUser(basic) => basic.lost(caller),
             _ => None,
         }
     }
@@ -112,10 +128,35 @@ impl Access {
                 Readiness::NoProvider { .. } => Ok(()),
                 readiness => readiness.check().map_err(str::to_owned),
             },
-            Access::SingleUser { .. } => Ok(()),
+            Access::SingleUser { .. } | Access::MultiUser(_) => Ok(()),
         }
     }
 }
+
+/// How the log and the answers call what a caller shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CredentialWords {
+    pub name: &'static str,
+    pub wanted: &'static str,
+    pub refused: &'static str,
+    pub unjudged: &'static str,
+}
+
+const TOKEN: CredentialWords = CredentialWords {
+    name: "a bearer token",
+    wanted: "This server asks for a bearer token in the Authorization header.",
+    refused: "The bearer token is not accepted here. Sign in again for a new one.",
+    unjudged: "Tokens cannot be checked at the moment. Try again soon.",
+};
+
+const PASSWORD: CredentialWords = CredentialWords {
+    name: "a sign-in",
+    wanted: "This server asks for your Nextcloud user name and an app password (Nextcloud: Settings, Security) in \
+             the Authorization header, as Basic.",
+    refused: "Nextcloud does not accept this user name and password. Use an app password (Nextcloud: Settings, \
+              Security).",
+    unjudged: "Nextcloud cannot be asked about the password at the moment. Try again soon.",
+};
 
 /// The challenge of RFC 6750 §3: a request without a token gets no error code.
 const REALM: &str = "Bearer realm=\"nextcloud-mcp-server\"";
@@ -123,7 +164,7 @@ const REALM: &str = "Bearer realm=\"nextcloud-mcp-server\"";
 impl OAuthAccess {
     fn caller(&self, head: &Head) -> Result<Caller, Denied> {
         let Some(token) = bearer(head) else {
-            return Err(Denied::NoToken { challenge: self.resource().token_wanted() });
+            return Err(Denied::Missing { challenge: self.resource().token_wanted() });
         };
         let refused =
             |reason: &'static str| Denied::Refused { reason, challenge: self.resource().token_refused() };

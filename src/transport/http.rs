@@ -1,6 +1,6 @@
 //! Routes of the HTTP side: `/mcp`, health, and a word for people.
 //!
-//! The checks stand in the order of MCP's ladder: path, `Host` and `Origin`, method, bearer token, media type, all by
+//! The checks stand in the order of MCP's ladder: path, `Host` and `Origin`, method, credential, media type, all by
 //! the head alone; then the body goes to [`mcp::handle`].
 
 use std::sync::Arc;
@@ -79,7 +79,7 @@ impl Route {
 }
 
 impl Front {
-    /// `mode` is the word that health and logs show: `basic` or `oauth`.
+    /// `mode` is the word that health and logs show: `basic`, `multi_user_basic` or `oauth`.
     pub fn new(server: Arc<Server>, access: Access, origins: Origins, mode: &'static str) -> Front {
         let address = "http://localhost:8000".to_owned();
         Front { server, access, origins, health: Health::new(mode), patience: PATIENCE, address }
@@ -156,18 +156,24 @@ impl Front {
     }
 
     fn caller(&self, head: &Head) -> Result<Caller, Response> {
+        let words = self.access.credential();
+        let (name, peer) = (words.name, head.peer);
         self.access.caller(head).map_err(|denied| match denied {
-            Denied::NoToken { challenge } => {
-                log::info!("asked for a bearer token peer={:?}", head.peer);
-                problem(401, NO_TOKEN).with("WWW-Authenticate", challenge)
+            Denied::Missing { challenge } => {
+                log::info!("asked for {name} peer={peer:?}");
+                problem(401, words.wanted).with("WWW-Authenticate", challenge)
             }
             Denied::Refused { reason, challenge } => {
-                log::warn!("refused a bearer token reason=\"{reason}\" peer={:?}", head.peer);
-                problem(401, TOKEN_REFUSED).with("WWW-Authenticate", challenge)
+                log::warn!("refused {name} reason=\"{reason}\" peer={peer:?}");
+                problem(401, words.refused).with("WWW-Authenticate", challenge)
             }
             Denied::Unjudged { reason } => {
-                log::warn!("a bearer token cannot be judged reason=\"{reason}\" peer={:?}", head.peer);
-                busy("Tokens cannot be checked at the moment. Try again soon.", 5)
+                log::warn!("{name} cannot be judged reason=\"{reason}\" peer={peer:?}");
+                busy(words.unjudged, 5)
+            }
+            Denied::Stopped { retry_after_s } => {
+                log::warn!("refused {name} reason=\"too many wrong ones\" peer={peer:?}");
+                problem(429, STOPPED).with("Retry-After", retry_after_s.to_string())
             }
         })
     }
@@ -197,7 +203,8 @@ impl Front {
                 "Nextcloud refuses the credential of a caller, who must sign in again caller={}",
                 caller.name
             );
-            return problem(401, TOKEN_REFUSED).with("WWW-Authenticate", challenge).into();
+            let words = self.access.credential();
+            return problem(401, words.refused).with("WWW-Authenticate", challenge).into();
         }
         match reply {
             mcp::Reply::Answer { body, class } => Response::json(
@@ -312,8 +319,8 @@ impl Handler for Front {
 const CORS_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, \
      Mcp-Session-Id, Last-Event-ID";
 const OLD_SSE: &str = "The SSE transport is gone. Use Streamable HTTP: the MCP endpoint is /mcp.";
-const NO_TOKEN: &str = "This server asks for a bearer token in the Authorization header.";
-const TOKEN_REFUSED: &str = "The bearer token is not accepted here. Sign in again for a new one.";
+const STOPPED: &str =
+    "Too many wrong passwords came, so this one was not tried. Wait, then use an app password of yours.";
 const FOREIGN_HOST: &str = "This Host is not allowed. Set NEXTCLOUD_MCP_SERVER_URL to the address that clients use, \
      or add the host to MCP_ALLOWED_HOSTS.";
 const FOREIGN_ORIGIN: &str = "This Origin is not allowed. Add it to MCP_ALLOWED_ORIGINS if pages of it may use this \

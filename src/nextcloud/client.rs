@@ -155,6 +155,7 @@ impl<'a> Client<'a> {
     /// [`Unauthorized`](Kind::Unauthorized) if it does not accept it.
     pub fn ask_principal(&self) -> Result<Principal, Error> {
         const NAME: (&str, &str) = (DAV, "current-user-principal");
+        let account = self.account()?;
         let request =
             Request::new("PROPFIND", UrlPath::dav().slash()).header("Depth", "0").xml(xml::propfind(&[NAME]));
         let label = request.label();
@@ -164,7 +165,11 @@ impl<'a> Client<'a> {
                 path.fault().is_none().then_some(Principal { user_id, path: path.slash() })
             })
         })?;
-        found.ok_or_else(|| Error::new(Kind::Unauthorized, label).because("Nextcloud named no current user"))
+        let found = found.ok_or_else(|| {
+            Error::new(Kind::Unauthorized, label).because("Nextcloud named no current user")
+        })?;
+        account.principal.get_or_init(|| found.clone());
+        Ok(found)
     }
 
     /// Where the account keeps calendars and address books. Asked once per account.

@@ -1,5 +1,5 @@
 //! What outlives a restart, in one SQLite file: the OAuth client that we are, the clients that people allowed to act for
-//! them with their tokens, leases and the audit trail.
+//! them with their tokens, the account of somebody who signed in at a terminal, leases and the audit trail.
 //!
 //! The only user of rusqlite. Secrets are sealed before SQLite sees them (`seal`), with a key that is given or made at
 //! the first start (`key`). Every read and write is a typed function of [`Store`]; times are Unix seconds that the
@@ -25,6 +25,7 @@ mod file;
 mod grants;
 mod key;
 mod lease;
+mod logins;
 mod mcp_clients;
 mod schema;
 mod seal;
@@ -37,6 +38,7 @@ pub use clients::{Client, Registration};
 pub use error::Error;
 pub use grants::{Grant, Upstream};
 pub use lease::{LEASE_S_MAX, Lease};
+pub use logins::StoredLogin;
 pub use mcp_clients::{MCP_CLIENTS_MAX, McpClient};
 pub use tokens::{NewToken, Rotation, TokenHash, TokenKind, TokenRow};
 

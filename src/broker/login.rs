@@ -138,7 +138,7 @@ impl Login for NextcloudLogin {
     }
 
     fn give_back(&self, login_name: &str, upstream: &Upstream) -> Result<(), LoginError> {
-        revoke(&self.flow.nextcloud, &account(login_name, upstream))
+        self.flow.give_back(login_name, upstream)
     }
 }
 

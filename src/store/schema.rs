@@ -83,6 +83,14 @@ const MIGRATIONS: &[&str] = &[
         given_at INTEGER NOT NULL,
         PRIMARY KEY (client_id, user_id)
     ) STRICT, WITHOUT ROWID;",
+    // 3: who signed in at a terminal.
+    "CREATE TABLE login (
+        nextcloud TEXT PRIMARY KEY,
+        user_id TEXT NOT NULL,
+        login_name TEXT NOT NULL,
+        app_password BLOB NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
 ];
 
 /// Marks the file as ours: `NCMS`. (<https://www.sqlite.org/pragma.html#pragma_application_id>)

@@ -11,6 +11,7 @@ use super::*;
 mod files;
 mod grants;
 mod keys;
+mod logins;
 mod rows;
 mod sharing;
 

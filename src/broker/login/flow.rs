@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Begun, Identity, Kept, LoginError, revoke, user_id};
+use super::{Begun, Identity, Kept, LoginError, account, revoke, user_id};
 use crate::config::BaseUrl;
 use crate::nextcloud::{Account, Credential, Fetch, Nextcloud, OutsideRequest};
 use crate::secret::Secret;
@@ -45,6 +45,7 @@ struct Granted {
 }
 
 impl FlowLogin {
+    /// Starts a login: an address for the person, and what we ask with.
     pub fn begin(&self) -> Result<Begun, LoginError> {
         let request = OutsideRequest::post_form(format!("{}/index.php/login/v2", self.internal), &[]);
         let answer =
@@ -62,6 +63,7 @@ impl FlowLogin {
         Ok(Begun::Grant { url, kept: Kept::Poll { endpoint, token: Secret::new(poll.token) } })
     }
 
+    /// Asks whether the person has said yes by now; `None`: not yet, or not any more. The answer comes once.
     pub fn ask(&self, endpoint: &str, token: &Secret) -> Result<Option<Identity>, LoginError> {
         let request = OutsideRequest::post_form(endpoint, &[("token", token.expose())]);
         let answer =
@@ -91,6 +93,11 @@ impl FlowLogin {
                 Err(error)
             }
         }
+    }
+
+    /// Gives an app password back. Done as well where Nextcloud does not know it any more.
+    pub fn give_back(&self, login_name: &str, upstream: &Upstream) -> Result<(), LoginError> {
+        revoke(&self.nextcloud, &account(login_name, upstream))
     }
 }
 

@@ -10,8 +10,10 @@ use crate::config::{self, Fault, Faults};
 use crate::log as program_log;
 use crate::spelling::nearest;
 
+mod login;
 mod oauth;
 mod serve;
+mod storage;
 
 const PROGRAM: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -23,6 +25,10 @@ pub enum Command {
     Serve(Vec<OsString>),
     /// Serves one client on standard input and output.
     Stdio(Vec<OsString>),
+    /// Signs one person in at Nextcloud and keeps the app password.
+    Login(Vec<OsString>),
+    /// Ends that.
+    Logout(Vec<OsString>),
     /// Lists the tools that these settings offer.
     Tools(Vec<OsString>),
     /// Prints every setting.
@@ -57,6 +63,8 @@ pub fn run(args: Vec<OsString>) -> Result<(), Error> {
     match command(args).map_err(Error::Configuration)? {
         Command::Serve(args) => start(args),
         Command::Stdio(args) => start(with_stdio(args)),
+        Command::Login(args) => login::login(&sign_in(args)?),
+        Command::Logout(args) => login::logout(&sign_in(args)?),
         Command::Tools(args) => serve::tools(&config::load_tools(args).map_err(Error::Configuration)?),
         Command::Options(format) => print(&match format {
             OptionsFormat::Text => config::options(),
@@ -81,12 +89,14 @@ pub fn command(args: Vec<OsString>) -> Result<Command, Faults> {
     match name.as_deref() {
         None | Some("serve" | "run") => Ok(Command::Serve(args.finish())),
         Some("stdio") => Ok(Command::Stdio(args.finish())),
+        Some("login") => Ok(Command::Login(args.finish())),
+        Some("logout") => Ok(Command::Logout(args.finish())),
         Some("tools") => Ok(Command::Tools(args.finish())),
         Some("options") => options_format(args).map(Command::Options),
         Some("version") => alone(args).map(|()| Command::Version),
         Some("help") => Ok(Command::Help),
         Some(other) => {
-            let known = ["serve", "run", "stdio", "tools", "options", "version", "help"];
+            let known = ["serve", "run", "stdio", "login", "logout", "tools", "options", "version", "help"];
             let meant = nearest(other, known.into_iter());
             let remedy =
                 meant.map_or_else(|| "see --help".to_owned(), |name| format!("did you mean {name}?"));
@@ -129,6 +139,16 @@ fn start(args: Vec<OsString>) -> Result<(), Error> {
         log::warn!("{warning}");
     }
     serve::serve(config)
+}
+
+/// Loads what signing in takes, and opens the log.
+fn sign_in(args: Vec<OsString>) -> Result<config::SignIn, Error> {
+    let choice = config::load_sign_in(args).map_err(Error::Configuration)?;
+    program_log::install(choice.log.level, choice.log.format, Clock::system());
+    for warning in &choice.warnings {
+        log::warn!("{warning}");
+    }
+    Ok(choice)
 }
 
 /// Writes to standard output. A reader that has gone (`options | head`) is no failure.

@@ -1,10 +1,9 @@
 //! Oauth mode: the store, the start in the background, and the judge of tokens.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Error;
 use super::serve::failed;
+use super::{Error, storage};
 use crate::auth::introspection::AudienceRule;
 use crate::auth::lines::log_event;
 use crate::auth::metadata;
@@ -34,19 +33,7 @@ pub(super) fn begin(
     nextcloud: &BaseUrl,
     server: &Server,
 ) -> Result<(Access, Running), Error> {
-    let path = match &oauth.storage {
-        Some(path) => path.clone(),
-        None => state_file()?,
-    };
-    let store = Store::open(&path, oauth.encryption_key.as_ref(), &server.ids)
-        .map_err(|error| Error::Unavailable { what: error.to_string(), source: None })?;
-    let store = Arc::new(store);
-    if let Some(key) = store.key_made_at() {
-        log::info!(
-            "Made a key for the secrets in the database; back both up together file={}",
-            key.display()
-        );
-    }
+    let store = Arc::new(storage::open(&oauth.storage, &server.ids)?);
     let outside = Arc::new(server.nextcloud.outside());
     let startup = Arc::new(Startup::new(
         Setup::new(oauth.clone(), nextcloud, config.public_url.clone(), server.registry.scopes()),
@@ -128,23 +115,5 @@ fn rules(config: &Config, oauth: &OAuth) -> Rules {
             None => AudienceRule::ImpliedByActive,
             Some(_) => AudienceRule::Stated,
         },
-    }
-}
-
-/// `$STATE_DIRECTORY/tokens.db` (systemd), else `tokens.db` in the XDG state folder.
-fn state_file() -> Result<PathBuf, Error> {
-    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    // systemd joins several folders with colons; ours is the first.
-    let systemd = std::env::var("STATE_DIRECTORY")
-        .ok()
-        .and_then(|all| all.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from));
-    let xdg = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
-    match (systemd, xdg) {
-        (Some(folder), _) => Ok(folder.join("tokens.db")),
-        (None, Some(folder)) => Ok(folder.join(env!("CARGO_PKG_NAME")).join("tokens.db")),
-        (None, None) => Err(Error::Unavailable {
-            what: "there is no place for the database; set TOKEN_STORAGE_DB to a file".into(),
-            source: None,
-        }),
     }
 }

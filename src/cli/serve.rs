@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Error, oauth};
+use super::{Error, login, oauth};
 use crate::auth::Caller;
 use crate::auth::sign_ins::{self, SignIns};
 use crate::clock::{Clock, Ids};
-use crate::config::{self, Auth, Config, ToolChoice, Transport, Upstream};
+use crate::config::{self, Auth, Config, NextcloudLink, ToolChoice, Transport, Upstream};
 use crate::gate::Gate;
 use crate::http::{self, Activation, Door, Limits, Listener, Notifier};
 use crate::nextcloud::{self, Account, Credential, Nextcloud};
@@ -48,7 +48,7 @@ pub(super) fn serve(config: Config) -> Result<(), Error> {
         Some(signals) => serve_http(&config, server, signals),
         None => {
             log::info!("Serving MCP on standard input and output");
-            stdio::serve(&server, &caller(&config), io::stdin().lock(), io::stdout())
+            stdio::serve(&server, &caller(&config, &server.ids)?, io::stdin().lock(), io::stdout())
                 .map_err(failed("serving standard input and output"))
         }
     }
@@ -81,21 +81,7 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
     let clock = Clock::system();
     let ids = Ids::random();
     let link = &config.nextcloud;
-    let nextcloud = nextcloud::Base::parse(base)
-        .and_then(|base| {
-            let settings = nextcloud::Settings {
-                ca_bundle: link.ca_bundle.clone(),
-                proxy: link.proxy.clone(),
-                keepalive: link.http_keepalive,
-                parallel: config.limits.nextcloud_parallel,
-                ..nextcloud::Settings::new(base)
-            };
-            Nextcloud::new(settings, clock.clone(), ids.clone())
-        })
-        .map_err(|error| Error::Unavailable {
-            what: "the connection to Nextcloud cannot be prepared".into(),
-            source: Some(Box::new(error)),
-        })?;
+    let nextcloud = nextcloud(link, base, config.limits.nextcloud_parallel, &clock, &ids)?;
     let public_url = match (&link.public_url, &config.upstream) {
         (Some(url), _) | (None, Upstream::Nextcloud(url)) => Some(url.to_string()),
         (None, Upstream::Recorded(_)) => None,
@@ -103,7 +89,7 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
     let limits = &config.limits;
     let make_gate = match config.auth {
         Auth::OAuth(_) | Auth::MultiUserBasic => Gate::new,
-        Auth::Basic { .. } => Gate::for_one_caller,
+        Auth::Basic { .. } | Auth::StoredLogin { .. } => Gate::for_one_caller,
     };
     let gate = make_gate(limits.nextcloud_parallel, limits.nextcloud_parallel_per_caller, GATE_WAIT);
     Ok(Server {
@@ -117,6 +103,31 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
     })
 }
 
+/// A client of the Nextcloud at `base`.
+pub(super) fn nextcloud(
+    link: &NextcloudLink,
+    base: &str,
+    parallel: usize,
+    clock: &Clock,
+    ids: &Ids,
+) -> Result<Nextcloud, Error> {
+    nextcloud::Base::parse(base)
+        .and_then(|base| {
+            let settings = nextcloud::Settings {
+                ca_bundle: link.ca_bundle.clone(),
+                proxy: link.proxy.clone(),
+                keepalive: link.http_keepalive,
+                parallel,
+                ..nextcloud::Settings::new(base)
+            };
+            Nextcloud::new(settings, clock.clone(), ids.clone())
+        })
+        .map_err(|error| Error::Unavailable {
+            what: "the connection to Nextcloud cannot be prepared".into(),
+            source: Some(Box::new(error)),
+        })
+}
+
 fn selection(choice: &ToolChoice) -> Selection {
     Selection {
         apps: choice.apps.clone(),
@@ -126,17 +137,24 @@ fn selection(choice: &ToolChoice) -> Selection {
 }
 
 /// The one user of basic mode.
-fn caller(config: &Config) -> Caller {
-    let (user, password) = match (&config.auth, &config.upstream) {
-        (Auth::Basic { username, password }, Upstream::Nextcloud(_)) => (username.clone(), password.clone()),
+fn caller(config: &Config, ids: &Ids) -> Result<Caller, Error> {
+    let (name, user, password) = match (&config.auth, &config.upstream) {
+        (Auth::Basic { username, password }, Upstream::Nextcloud(_)) => {
+            (username.clone(), username.clone(), password.clone())
+        }
+        (Auth::StoredLogin { username, storage }, Upstream::Nextcloud(url)) => {
+            let login = login::stored(storage, url, username.as_deref(), ids)?;
+            log::info!("Serving the account that is signed in user={:?}", login.user_id);
+            (login.user_id, login.login_name, login.app_password)
+        }
         // The recordings are those of one test account; whatever is configured for a real one stays out of it.
-        _ => ("alice".to_owned(), Secret::new("recorded")),
+        _ => ("alice".to_owned(), "alice".to_owned(), Secret::new("recorded")),
     };
-    Caller {
-        name: user.clone(),
+    Ok(Caller {
+        name,
         scopes: Scopes::Unrestricted,
         account: Arc::new(Account::new(Credential::Basic { user, password })),
-    }
+    })
 }
 
 fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Result<(), Error> {
@@ -153,7 +171,10 @@ fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Res
             (access, Some(running))
         }
         (Auth::MultiUserBasic, Upstream::Nextcloud(_)) => (Access::MultiUser(sign_ins(&server)?), None),
-        _ => (Access::SingleUser { caller: caller(config), token: config.auth_token.clone() }, None),
+        _ => {
+            let caller = caller(config, &server.ids)?;
+            (Access::SingleUser { caller, token: config.auth_token.clone() }, None)
+        }
     };
     let mode = match access {
         Access::SingleUser { .. } => "basic",

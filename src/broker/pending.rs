@@ -25,6 +25,7 @@ pub struct Pending {
 
 /// What the login is for.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all are of the large kind, and they are few")]
 pub enum Purpose {
     /// A client wants to act for the person.
     Client(Authorization),

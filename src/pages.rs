@@ -103,6 +103,8 @@ pub struct Home<'a> {
     /// The MCP endpoint as clients enter it.
     pub endpoint: String,
     pub is_reachable: bool,
+    /// Each request has to bring a user name and an app password.
+    pub asks_password: bool,
     /// Who is signed in on this page, with their connections; `None` where nobody is.
     pub person: Option<Person<'a>>,
     /// Addresses of the forms.
@@ -130,8 +132,15 @@ pub struct Connection {
 /// What this server is, how to connect to it, and what the person allowed.
 pub fn home(text: &Text, home: &Home) -> String {
     let reachable = if home.is_reachable { text.home_reachable } else { text.home_unreachable };
+    let (headers, option) = match home.asks_password {
+        true => (
+            ",\n      \"headers\": { \"Authorization\": \"Basic VALUE\" }",
+            " --header 'Authorization: Basic VALUE'",
+        ),
+        false => ("", ""),
+    };
     let file = format!(
-        "{{\n  \"mcpServers\": {{\n    \"nextcloud\": {{ \"type\": \"http\", \"url\": \"{}\" }}\n  }}\n}}",
+        "{{\n  \"mcpServers\": {{\n    \"nextcloud\": {{ \"type\": \"http\", \"url\": \"{}\"{headers} }}\n  }}\n}}",
         home.endpoint
     );
     let mut body = format!(
@@ -144,13 +153,21 @@ pub fn home(text: &Text, home: &Home) -> String {
     if home.sign_in.is_some() {
         let _ = write!(body, "<p>{}</p>", text.home_then);
     }
+    if home.asks_password {
+        let _ = write!(
+            body,
+            "<p>{}</p><pre>printf %s 'NAME:APP-PASSWORD' | base64 -w0</pre>",
+            text.home_password
+        );
+    }
     let _ = write!(
         body,
-        "<p>{}</p><pre>claude mcp add --transport http nextcloud {endpoint}</pre><p>{}</p><pre>{}</pre>",
+        "<p>{}</p><pre>claude mcp add --transport http nextcloud {endpoint}{option}</pre><p>{}</p><pre>{}</pre>",
         text.home_claude_code,
         text.home_file,
         escape(&file),
         endpoint = escape(&home.endpoint),
+        option = escape(option),
     );
     match (&home.person, &home.sign_in) {
         (Some(person), _) => connections(text, home, person, &mut body),
@@ -304,6 +321,7 @@ mod tests {
             &Home {
                 endpoint: EVIL.into(),
                 is_reachable: true,
+                asks_password: true,
                 person: Some(person),
                 sign_in: None,
                 revoke: EVIL.into(),

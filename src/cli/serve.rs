@@ -47,8 +47,9 @@ pub(super) fn serve(config: Config) -> Result<(), Error> {
     match signals {
         Some(signals) => serve_http(&config, server, signals),
         None => {
+            let caller = caller(&config, &server.ids)?;
             log::info!("Serving MCP on standard input and output");
-            stdio::serve(&server, &caller(&config, &server.ids)?, io::stdin().lock(), io::stdout())
+            stdio::serve(&server, &caller, io::stdin().lock(), io::stdout())
                 .map_err(failed("serving standard input and output"))
         }
     }
@@ -206,7 +207,7 @@ fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Res
 fn sign_ins(server: &Server) -> Result<BasicAccess, Error> {
     let ask = sign_ins::ask(server.nextcloud.clone());
     let sign_ins = SignIns::new(ask, server.clock.clone(), &server.ids).map_err(failed("making a key"))?;
-    Ok(BasicAccess { sign_ins, clock: server.clock.clone() })
+    Ok(BasicAccess { sign_ins: Arc::new(sign_ins), clock: server.clock.clone() })
 }
 
 /// Breaks off the calls that still run after a while or when a second signal comes; their callers are told.

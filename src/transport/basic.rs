@@ -1,6 +1,7 @@
 //! Multi-user basic mode: the `Authorization: Basic` of a request, and from where it came.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 use super::access::Denied;
 use crate::auth::Caller;
@@ -11,7 +12,7 @@ use crate::http::{Head, Peer};
 
 /// What multi-user basic mode needs to judge a request.
 pub struct BasicAccess {
-    pub sign_ins: SignIns,
+    pub sign_ins: Arc<SignIns>,
     pub clock: Clock,
 }
 

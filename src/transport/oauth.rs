@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::Access;
 use crate::broker::error::{Code, OAuthError};
 use crate::broker::form::Form;
 use crate::broker::metadata::METADATA_PATHS;
@@ -170,7 +171,8 @@ fn person(broker: &Broker, endpoint: Endpoint, request: &Request) -> Response {
 }
 
 /// The page at `/`. Without a broker there is nothing to sign in to.
-pub(super) fn home(broker: Option<&Broker>, head: &Head, endpoint: String, is_reachable: bool) -> Response {
+pub(super) fn home(access: &Access, head: &Head, endpoint: String, is_reachable: bool) -> Response {
+    let broker = access.broker();
     let text = Text::for_browser(head.headers.get("accept-language"));
     let session = broker.and_then(|broker| broker.session(head.headers.all("cookie")));
     let signed_in = broker.zip(session.as_ref()).and_then(|(broker, session)| broker.person(session));
@@ -196,6 +198,7 @@ pub(super) fn home(broker: Option<&Broker>, head: &Head, endpoint: String, is_re
     let home = Home {
         endpoint,
         is_reachable,
+        asks_password: matches!(access, Access::MultiUser(_)),
         person,
         sign_in: broker.map(|broker| broker.at("/oauth/sign-in")),
         revoke: at("/oauth/connections/end"),

@@ -184,6 +184,8 @@ fn health_names_the_mode_and_a_port_without_tls_is_warned_about() {
         let address = program.address().replace("0.0.0.0", "127.0.0.1");
         let get = format!("GET /health/live HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
         assert_eq!(read_answer(send(&address, &get)).json()["mode"], "multi_user_basic");
+        let page = get.replace("/health/live", "/").replace("Connection", "Accept: text/html\r\nConnection");
+        assert!(read_answer(send(&address, &page)).whole.contains("Authorization: Basic VALUE"));
         let log = program.stopped().log;
         assert_eq!(log.contains("put a proxy with TLS before it"), warned, "{log}");
     }

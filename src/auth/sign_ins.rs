@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub const IDLE: Duration = Duration::from_secs(15 * 60);
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Most passwords remembered.
 const SIGN_INS_MAX: usize = 1_000;
+/// Most requests that wait for a verdict: who has shown nothing yet must not take up all connections.
+const JUDGED_MAX: usize = 64;
 /// Time for Nextcloud's answer. Its brute-force protection delays log-ins by up to 25 s.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -48,7 +51,11 @@ pub struct SignIns {
     key: hmac::Key,
     known: Mutex<HashMap<Tag, Known>>,
     attempts: Attempts<Tag>,
+    judged: AtomicUsize,
 }
+
+/// A place among those who wait for a verdict.
+struct Place<'a>(&'a AtomicUsize);
 
 /// One user name with one password, right or wrong.
 struct Known {
@@ -117,12 +124,14 @@ impl SignIns {
             key: hmac::Key::new(hmac::HMAC_SHA256, &key),
             known: Mutex::default(),
             attempts: Attempts::new(clock.clone()),
+            judged: AtomicUsize::new(0),
             clock,
         })
     }
 
     /// The caller whose name and password these are. `peer`: from where they came, if that can be told.
     pub fn caller(&self, user: &UserPass, peer: Option<IpAddr>) -> Result<Caller, Refusal> {
+        let _place = Place::take(&self.judged).ok_or(Refusal::Unjudged)?;
         let tag = self.tag(&[&user.name, ":", user.password.expose()]);
         // Nextcloud takes names in any case, so a changed case is no way around the stop.
         let origin = Origin { name: self.tag(&[&user.name.to_lowercase()]), peer };
@@ -239,6 +248,20 @@ impl SignIns {
         let sign_in = Arc::new(Mutex::default());
         known.insert(tag, Known { sign_in: Arc::clone(&sign_in), used: now, is_right: false });
         sign_in
+    }
+}
+
+impl Place<'_> {
+    fn take(judged: &AtomicUsize) -> Option<Place<'_>> {
+        let place = Place(judged);
+        // Dropped again where it is one too many.
+        (judged.fetch_add(1, Ordering::Relaxed) < JUDGED_MAX).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -2,6 +2,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::auth::attempts::{FAILURES_ALL_MAX, FAILURES_MAX, WINDOW};
+use crate::nextcloud::{Base, Settings};
+use crate::replay::server::{Answer, Loopback, Request, Response};
 use crate::secret::Secret;
 
 /// What the played Nextcloud does.
@@ -209,4 +211,62 @@ fn the_table_is_bounded_and_keeps_who_is_right() {
 #[test]
 fn tags_depend_on_the_process() {
     assert_ne!(bench().sign_ins.tag(&["alice:x"]), bench().sign_ins.tag(&["alice:x"]));
+}
+
+#[test]
+fn those_who_wait_for_a_verdict_are_bounded() {
+    let judged = AtomicUsize::new(0);
+    let places: Vec<_> = (0..JUDGED_MAX).map(|_| Place::take(&judged).expect("a place")).collect();
+    assert!(Place::take(&judged).is_none());
+    drop(places);
+    assert_eq!(judged.into_inner(), 0);
+}
+
+/// Begins a session with each right password, and knows none any more once the password was revoked.
+#[derive(Default)]
+struct Sessions {
+    is_revoked: std::sync::atomic::AtomicBool,
+    /// Whether each request brought a session.
+    seen: Mutex<Vec<bool>>,
+}
+
+impl Answer for Sessions {
+    fn answer(&self, request: Request) -> Response {
+        lock(&self.seen).push(request.header("Cookie").is_some());
+        if self.is_revoked.load(Ordering::Relaxed) {
+            return Response::text(401, "");
+        }
+        let body = "<d:multistatus xmlns:d=\"DAV:\"><d:response><d:href>/remote.php/dav/</d:href><d:propstat><d:prop>\
+                    <d:current-user-principal><d:href>/remote.php/dav/principals/users/alice/</d:href>\
+                    </d:current-user-principal></d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>\
+                    </d:response></d:multistatus>";
+        let mut response = Response::text(207, body);
+        response.headers = vec![
+            ("Content-Type".into(), "application/xml; charset=utf-8".into()),
+            ("Set-Cookie".into(), "oc_session=abc; path=/; HttpOnly".into()),
+        ];
+        response
+    }
+}
+
+#[test]
+fn a_session_that_ended_is_no_verdict_on_the_password() {
+    let sessions = Arc::new(Sessions::default());
+    let site = Loopback::start(|_| sessions.clone()).expect("a port");
+    let clock = Clock::manual(1_000_000);
+    let settings = Settings::new(Base::parse(site.url()).expect("an address"));
+    let nextcloud = Arc::new(Nextcloud::new(settings, clock.clone(), Ids::counting()).expect("a client"));
+    let sign_ins = SignIns::new(ask(nextcloud), clock.clone(), &Ids::random()).expect("randomness");
+    let caller = || {
+        let alice = UserPass { name: "alice".into(), password: Secret::new("x") };
+        sign_ins.caller(&alice, None).map(|caller| caller.name)
+    };
+    assert_eq!(caller(), Ok("alice".to_owned()));
+    clock.advance(RIGHT);
+    assert_eq!(caller(), Ok("alice".to_owned()));
+    assert_eq!(*lock(&sessions.seen), [false, true]);
+    sessions.is_revoked.store(true, Ordering::Relaxed);
+    clock.advance(RIGHT);
+    assert_eq!(caller(), Err(Refusal::Wrong));
+    assert_eq!(*lock(&sessions.seen), [false, true, true, false], "the password itself was refused, once");
 }

@@ -28,6 +28,8 @@ const WRONG_MAX: Duration = Duration::from_secs(60 * 60);
 pub const UNJUDGED: Duration = Duration::from_secs(5);
 /// How long the password and the cookies of somebody are kept who makes no request.
 pub const IDLE: Duration = Duration::from_secs(15 * 60);
+/// How often it is looked for who has gone.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
 /// How long it is remembered whether a password was right or wrong: only by its tag.
 const REMEMBERED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Most passwords remembered.
@@ -49,13 +51,19 @@ pub struct SignIns {
     ask: Ask,
     clock: Clock,
     key: hmac::Key,
-    known: Mutex<HashMap<Tag, Known>>,
+    table: Mutex<Table>,
     attempts: Attempts<Tag>,
     judged: AtomicUsize,
 }
 
 /// A place among those who wait for a verdict.
 struct Place<'a>(&'a AtomicUsize);
+
+#[derive(Default)]
+struct Table {
+    known: HashMap<Tag, Known>,
+    tidied_at: Duration,
+}
 
 /// One user name with one password, right or wrong.
 struct Known {
@@ -122,7 +130,7 @@ impl SignIns {
         Ok(SignIns {
             ask,
             key: hmac::Key::new(hmac::HMAC_SHA256, &key),
-            known: Mutex::default(),
+            table: Mutex::default(),
             attempts: Attempts::new(clock.clone()),
             judged: AtomicUsize::new(0),
             clock,
@@ -139,7 +147,7 @@ impl SignIns {
         let mut sign_in = lock(&sign_in);
         let result = self.judge(&mut sign_in, user, origin);
         let is_right = sign_in.right.is_some();
-        if let Some(known) = lock(&self.known).get_mut(&tag) {
+        if let Some(known) = lock(&self.table).known.get_mut(&tag) {
             known.is_right = is_right;
         }
         result
@@ -233,12 +241,18 @@ impl SignIns {
 
     fn sign_in(&self, tag: Tag) -> Arc<Mutex<SignIn>> {
         let now = self.clock.monotonic();
-        let mut known = lock(&self.known);
-        if let Some(known) = known.get_mut(&tag) {
+        let mut table = lock(&self.table);
+        if let Some(known) = table.known.get_mut(&tag) {
             known.used = now;
+        }
+        if now.saturating_sub(table.tidied_at) >= TIDY_EVERY {
+            table.tidied_at = now;
+            table.known.retain(|_, known| known.is_worth_keeping(now));
+        }
+        let known = &mut table.known;
+        if let Some(known) = known.get(&tag) {
             return known.sign_in.clone();
         }
-        known.retain(|_, known| known.is_worth_keeping(now));
         if known.len() >= SIGN_INS_MAX
             && let Some(first) = known.iter().min_by_key(|(_, known)| (known.is_right, known.used))
         {

@@ -143,7 +143,8 @@ table! {
         placeholder: "MODE",
         default: "auto",
         kind: Kind::Choice(&["auto", "single_user_basic", "multi_user_basic", "oauth", "login_flow"]),
-        about: "auto: single_user_basic where user name and password are set, else oauth. login_flow means oauth.",
+        about: "auto: single_user_basic where an account is set and over stdio, else oauth. multi_user_basic: each \
+                request brings user name and app password. login_flow means oauth.",
         help: "Force a mode [by the account being set]",
     }
     AUTH_TOKEN = Access {

@@ -188,7 +188,9 @@ fn requests_at_the_same_time_ask_once() {
 fn the_secrets_of_who_has_gone_are_dropped() {
     let bench = bench();
     let account = Arc::downgrade(&bench.caller(ALICE.0, ALICE.1).unwrap().account);
+    bench.caller(BOB.0, BOB.1).unwrap();
     bench.pass(IDLE);
+    assert!(account.upgrade().is_some());
     bench.caller(BOB.0, BOB.1).unwrap();
     assert!(account.upgrade().is_none());
     assert_eq!(bench.caller(ALICE.0, ALICE.1).unwrap().name, "alice");
@@ -202,7 +204,7 @@ fn the_table_is_bounded_and_keeps_who_is_right() {
         bench.pass(Duration::from_millis(1));
         bench.refusal("bob", &guess.to_string());
     }
-    assert_eq!(lock(&bench.sign_ins.known).len(), SIGN_INS_MAX);
+    assert_eq!(lock(&bench.sign_ins.table).known.len(), SIGN_INS_MAX);
     bench.asked();
     assert!(bench.caller(ALICE.0, ALICE.1).is_ok());
     assert_eq!(bench.asked(), 0, "she was pushed out");

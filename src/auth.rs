@@ -6,6 +6,8 @@
 
 pub mod accounts;
 pub mod algorithm;
+pub mod attempts;
+pub mod basic;
 pub mod claims;
 pub mod introspection;
 mod json;
@@ -14,6 +16,7 @@ pub mod jws;
 pub mod jwt;
 pub mod keys;
 pub mod reason;
+pub mod sign_ins;
 pub mod tokens;
 pub mod userinfo;
 pub mod verifier;

@@ -6,12 +6,14 @@ use std::fmt;
 use std::io::{self, Write};
 
 use crate::clock::Clock;
-use crate::config::{self, Auth, Config, Fault, Faults};
+use crate::config::{self, Fault, Faults};
 use crate::log as program_log;
 use crate::spelling::nearest;
 
+mod login;
 mod oauth;
 mod serve;
+mod storage;
 
 const PROGRAM: &str = env!("CARGO_PKG_NAME");
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -23,6 +25,10 @@ pub enum Command {
     Serve(Vec<OsString>),
     /// Serves one client on standard input and output.
     Stdio(Vec<OsString>),
+    /// Signs one person in at Nextcloud and keeps the app password.
+    Login(Vec<OsString>),
+    /// Ends that.
+    Logout(Vec<OsString>),
     /// Lists the tools that these settings offer.
     Tools(Vec<OsString>),
     /// Prints every setting.
@@ -57,6 +63,8 @@ pub fn run(args: Vec<OsString>) -> Result<(), Error> {
     match command(args).map_err(Error::Configuration)? {
         Command::Serve(args) => start(args),
         Command::Stdio(args) => start(with_stdio(args)),
+        Command::Login(args) => login::login(&sign_in(args)?),
+        Command::Logout(args) => login::logout(&sign_in(args)?),
         Command::Tools(args) => serve::tools(&config::load_tools(args).map_err(Error::Configuration)?),
         Command::Options(format) => print(&match format {
             OptionsFormat::Text => config::options(),
@@ -81,12 +89,14 @@ pub fn command(args: Vec<OsString>) -> Result<Command, Faults> {
     match name.as_deref() {
         None | Some("serve" | "run") => Ok(Command::Serve(args.finish())),
         Some("stdio") => Ok(Command::Stdio(args.finish())),
+        Some("login") => Ok(Command::Login(args.finish())),
+        Some("logout") => Ok(Command::Logout(args.finish())),
         Some("tools") => Ok(Command::Tools(args.finish())),
         Some("options") => options_format(args).map(Command::Options),
         Some("version") => alone(args).map(|()| Command::Version),
         Some("help") => Ok(Command::Help),
         Some(other) => {
-            let known = ["serve", "run", "stdio", "tools", "options", "version", "help"];
+            let known = ["serve", "run", "stdio", "login", "logout", "tools", "options", "version", "help"];
             let meant = nearest(other, known.into_iter());
             let remedy =
                 meant.map_or_else(|| "see --help".to_owned(), |name| format!("did you mean {name}?"));
@@ -124,7 +134,6 @@ fn with_stdio(mut args: Vec<OsString>) -> Vec<OsString> {
 /// Loads the configuration, opens the log and serves.
 fn start(args: Vec<OsString>) -> Result<(), Error> {
     let config = config::load(args).map_err(Error::Configuration)?;
-    refuse_unserved_mode(&config).map_err(Error::Configuration)?;
     program_log::install(config.log.level, config.log.format, Clock::system());
     for warning in &config.warnings {
         log::warn!("{warning}");
@@ -132,17 +141,14 @@ fn start(args: Vec<OsString>) -> Result<(), Error> {
     serve::serve(config)
 }
 
-/// Refuses the modes that can be configured but not served yet. To be removed with the version that serves them.
-fn refuse_unserved_mode(config: &Config) -> Result<(), Faults> {
-    let mode = match config.auth {
-        Auth::Basic { .. } | Auth::OAuth(_) => return Ok(()),
-        Auth::MultiUserBasic => "multi_user_basic mode",
-    };
-    Err(usage(
-        "MCP_DEPLOYMENT_MODE",
-        &format!("these settings ask for {mode}, which this version cannot serve yet"),
-        "set NEXTCLOUD_USERNAME and NEXTCLOUD_PASSWORD to serve one account",
-    ))
+/// Loads what signing in takes, and opens the log.
+fn sign_in(args: Vec<OsString>) -> Result<config::SignIn, Error> {
+    let choice = config::load_sign_in(args).map_err(Error::Configuration)?;
+    program_log::install(choice.log.level, choice.log.format, Clock::system());
+    for warning in &choice.warnings {
+        log::warn!("{warning}");
+    }
+    Ok(choice)
 }
 
 /// Writes to standard output. A reader that has gone (`options | head`) is no failure.

@@ -105,10 +105,34 @@ pub struct NextcloudLink {
 pub enum Auth {
     /// Everybody who may call works in this one account.
     Basic { username: String, password: Secret },
+    /// The same with the account that `login` has stored, if it is this user's.
+    StoredLogin { username: Option<String>, storage: Storage },
     /// Each request brings its own account in `Authorization: Basic`.
     MultiUserBasic,
     /// Each request brings an OAuth bearer token.
     OAuth(Box<OAuth>),
+}
+
+/// Where secrets are kept.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    /// `None`: `tokens.db` in the state folder.
+    pub file: Option<PathBuf>,
+    /// `None`: kept beside the file.
+    pub encryption_key: Option<Secret>,
+}
+
+/// What signing in and out at a terminal takes.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub url: BaseUrl,
+    pub nextcloud: NextcloudLink,
+    /// Who is to sign in; `None`: whoever does.
+    pub username: Option<String>,
+    pub storage: Storage,
+    pub log: LogChoice,
+    /// To be logged once there is a log.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -129,11 +153,18 @@ pub struct OAuth {
     /// Beside this server's own address.
     pub accepted_audiences: Vec<String>,
     pub direct_tokens: bool,
+    pub login: LoginChoice,
     pub userinfo_validation: bool,
-    /// `None`: `tokens.db` in the state folder.
-    pub storage: Option<PathBuf>,
-    /// `None`: kept beside the storage.
-    pub encryption_key: Option<Secret>,
+    pub storage: Storage,
+}
+
+/// How people sign in at this server's own authorization server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginChoice {
+    /// At the identity provider where there is one, else by Login Flow v2.
+    Auto,
+    /// By Login Flow v2 in any case.
+    LoginFlow,
 }
 
 /// How often and how patiently to ask for the discovery document.
@@ -197,7 +228,7 @@ impl ToolChoice {
 
 /// Refuses to let everybody on a network into one account. To be asked again about a socket that was handed in.
 pub fn refuse_open_address(auth: &Auth, token: Option<&Secret>, address: IpAddr) -> Result<(), Fault> {
-    let open = matches!(auth, Auth::Basic { .. }) && token.is_none();
+    let open = matches!(auth, Auth::Basic { .. } | Auth::StoredLogin { .. }) && token.is_none();
     if !open || address.to_canonical().is_loopback() {
         return Ok(());
     }
@@ -211,6 +242,22 @@ pub fn refuse_open_address(auth: &Auth, token: Option<&Secret>, address: IpAddr)
     })
 }
 
+/// What to say where one account is to be served and nobody is signed in at this Nextcloud.
+pub fn no_stored_login(username: Option<&str>, nextcloud: &BaseUrl) -> Fault {
+    let problem = match username {
+        Some(_) => "is not set, but NEXTCLOUD_USERNAME is, and nobody of this name is signed in",
+        None => "is not set, nor is NEXTCLOUD_USERNAME, and nobody is signed in",
+    };
+    Fault {
+        key: table::NEXTCLOUD_PASSWORD.key.into(),
+        source: String::new(),
+        problem: format!("{problem} at {nextcloud}"),
+        remedy: "sign in with the command login, or set NEXTCLOUD_USERNAME and NEXTCLOUD_PASSWORD \
+                 (or NEXTCLOUD_PASSWORD_FILE), or use --oauth over HTTP"
+            .into(),
+    }
+}
+
 /// Reads flags, the environment and `.env` in the working folder.
 pub fn load(args: Vec<OsString>) -> Result<Config, Faults> {
     parse(&real(args)?)
@@ -219,6 +266,11 @@ pub fn load(args: Vec<OsString>) -> Result<Config, Faults> {
 /// The same for a program that only lists tools: no Nextcloud has to be set.
 pub fn load_tools(args: Vec<OsString>) -> Result<ToolChoice, Faults> {
     resolve::tools(source::gather(&real(args)?))
+}
+
+/// The same for `login` and `logout`.
+pub fn load_sign_in(args: Vec<OsString>) -> Result<SignIn, Faults> {
+    resolve::sign_in(source::gather(&real(args)?))
 }
 
 /// Makes a configuration of `inputs` and of nothing else.

@@ -5,6 +5,7 @@
 
 pub mod apps;
 pub mod auth;
+pub mod broker;
 pub mod cancel;
 pub mod cli;
 pub mod clock;
@@ -16,6 +17,7 @@ pub mod ical;
 pub mod log;
 pub mod mcp;
 pub mod nextcloud;
+pub mod pages;
 pub mod registry;
 pub mod replay;
 pub mod rpc;

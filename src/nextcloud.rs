@@ -49,7 +49,9 @@ pub use dav::{Element, Entry, Multistatus};
 pub use error::{Error, Kind, Subject, advice};
 pub use files::{FilePlace, SystemTag};
 pub use ocs::php_object;
-pub use outside::{Fetch, OUTSIDE_BYTES_MAX, Outside, OutsideError, OutsideRequest, OutsideResponse};
+pub use outside::{
+    Fetch, OUTSIDE_BYTES_MAX, Outside, OutsideError, OutsideRequest, OutsideResponse, form_encode,
+};
 pub use path::{UrlPath, decode, encode};
 pub use request::{ANSWER_BYTES_MAX, Request};
 pub use response::{Response, ResponseHead, Slice, normalise_etag as etag};
@@ -120,6 +122,11 @@ impl Nextcloud {
     /// A call that may take this long, from now on.
     pub fn call(&self, budget: Duration) -> Call {
         Call { deadline: self.clock.monotonic().saturating_add(budget), cancel: Cancel::default() }
+    }
+
+    /// A client for addresses that strangers name: public ones only, and never by a proxy.
+    pub fn public_web(&self) -> Outside {
+        Outside::public_only(self)
     }
 
     /// A client of the identity provider, which need not be this Nextcloud; with the same certificate authorities

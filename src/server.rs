@@ -1,5 +1,6 @@
 //! What all requests share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, Ids};
@@ -14,7 +15,7 @@ pub struct Server {
     pub clock: Clock,
     pub ids: Ids,
     pub registry: Registry,
-    pub nextcloud: Nextcloud,
+    pub nextcloud: Arc<Nextcloud>,
     /// Bounds how many calls wait for Nextcloud at a time.
     pub gate: Gate,
     pub tool_settings: ToolSettings,

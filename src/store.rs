@@ -1,4 +1,5 @@
-//! What outlives a restart: the OAuth client, leases and the audit trail, in one SQLite file.
+//! What outlives a restart, in one SQLite file: the OAuth client that we are, the clients that people allowed to act for
+//! them with their tokens, the account of somebody who signed in at a terminal, leases and the audit trail.
 //!
 //! The only user of rusqlite. Secrets are sealed before SQLite sees them (`seal`), with a key that is given or made at
 //! the first start (`key`). Every read and write is a typed function of [`Store`]; times are Unix seconds that the
@@ -21,17 +22,25 @@ mod audit;
 mod clients;
 mod error;
 mod file;
+mod grants;
 mod key;
 mod lease;
+mod logins;
+mod mcp_clients;
 mod schema;
 mod seal;
 #[cfg(test)]
 mod tests;
+mod tokens;
 
 pub use audit::{AUDIT_ROWS_MAX, AuditEntry, AuditRecord, Deed, Outcome};
 pub use clients::{Client, Registration};
 pub use error::Error;
+pub use grants::{Grant, Upstream};
 pub use lease::{LEASE_S_MAX, Lease};
+pub use logins::StoredLogin;
+pub use mcp_clients::{MCP_CLIENTS_MAX, McpClient};
+pub use tokens::{NewToken, Rotation, TokenHash, TokenKind, TokenRow};
 
 /// The open database. To be shared by all threads; one process at a time writes, others wait.
 ///

@@ -5,9 +5,12 @@ pub mod http;
 pub mod stdio;
 
 mod access;
+mod basic;
 mod health;
+mod oauth;
 mod origins;
 mod streaming;
 
 pub use access::{Access, OAuthAccess};
+pub use basic::BasicAccess;
 pub use origins::Origins;

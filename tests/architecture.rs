@@ -26,6 +26,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("registry", &["apps", "nextcloud", "schema", "tool"]),
     ("store", &["clock", "secret"]),
     ("auth", &["cancel", "clock", "config", "nextcloud", "secret", "store", "tool"]),
+    ("broker", &["auth", "clock", "config", "nextcloud", "secret", "store", "tool"]),
+    ("pages", &["broker", "clock", "tool"]),
     ("server", &["clock", "gate", "nextcloud", "registry", "tool"]),
     (
         "mcp",
@@ -43,7 +45,23 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "tool",
         ],
     ),
-    ("transport", &["auth", "cancel", "config", "http", "mcp", "nextcloud", "secret", "server", "tool"]),
+    (
+        "transport",
+        &[
+            "auth",
+            "broker",
+            "cancel",
+            "clock",
+            "config",
+            "http",
+            "mcp",
+            "nextcloud",
+            "pages",
+            "secret",
+            "server",
+            "tool",
+        ],
+    ),
     ("replay", &["clock", "secret"]),
 ];
 

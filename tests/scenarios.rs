@@ -39,7 +39,7 @@ fn start(setup: &Setup) -> Result<Program, String> {
     let server = Arc::new(Server {
         gate: Gate::new(16, 8, Duration::from_secs(10)),
         registry: Registry::new(&Selection::default()),
-        nextcloud,
+        nextcloud: std::sync::Arc::new(nextcloud),
         tool_settings: ToolSettings {
             write_bytes_max: Some(write_max << 20),
             public_url: Some(setup.base_url.clone()),

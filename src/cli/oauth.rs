@@ -1,16 +1,17 @@
 //! Oauth mode: the store, the start in the background, and the judge of tokens.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Error;
 use super::serve::failed;
+use super::{Error, storage};
 use crate::auth::introspection::AudienceRule;
 use crate::auth::lines::log_event;
 use crate::auth::metadata;
 use crate::auth::startup::{Setup, Startup};
 use crate::auth::verifier::{Rules, Verifier};
-use crate::config::{BaseUrl, Config, OAuth};
+use crate::broker::login::{FlowLogin, NextcloudLogin, OidcLogin};
+use crate::broker::{Broker, ClientDocumentCache, Terms};
+use crate::config::{BaseUrl, Config, LoginChoice, OAuth};
 use crate::nextcloud::Outside;
 use crate::server::Server;
 use crate::store::Store;
@@ -20,7 +21,9 @@ use crate::transport::{Access, OAuthAccess};
 pub(super) struct Running {
     startup: Arc<Startup>,
     outside: Arc<Outside>,
+    public_web: Arc<Outside>,
     store: Arc<Store>,
+    broker: Arc<Broker>,
 }
 
 /// Opens the store and begins the start; the port can answer at once, and `/health/ready` says how far it is.
@@ -30,19 +33,7 @@ pub(super) fn begin(
     nextcloud: &BaseUrl,
     server: &Server,
 ) -> Result<(Access, Running), Error> {
-    let path = match &oauth.storage {
-        Some(path) => path.clone(),
-        None => state_file()?,
-    };
-    let store = Store::open(&path, oauth.encryption_key.as_ref(), &server.ids)
-        .map_err(|error| Error::Unavailable { what: error.to_string(), source: None })?;
-    let store = Arc::new(store);
-    if let Some(key) = store.key_made_at() {
-        log::info!(
-            "Made a key for the secrets in the database; back both up together file={}",
-            key.display()
-        );
-    }
+    let store = Arc::new(storage::open(&oauth.storage, &server.ids)?);
     let outside = Arc::new(server.nextcloud.outside());
     let startup = Arc::new(Startup::new(
         Setup::new(oauth.clone(), nextcloud, config.public_url.clone(), server.registry.scopes()),
@@ -55,21 +46,57 @@ pub(super) fn begin(
     startup.spawn().map_err(failed("starting OAuth"))?;
     let verifier =
         Verifier::new(rules(config, oauth), startup.clone(), outside.clone(), server.clock.clone());
+    let public_web = Arc::new(server.nextcloud.public_web());
+    let login = NextcloudLogin {
+        startup: startup.clone(),
+        oidc: OidcLogin {
+            nextcloud: server.nextcloud.clone(),
+            fetch: outside.clone(),
+            public_url: config.public_url.clone(),
+            public_issuer: oauth.public_issuer_url.clone(),
+            clock: server.clock.clone(),
+            ids: server.ids.clone(),
+        },
+        flow: FlowLogin {
+            nextcloud: server.nextcloud.clone(),
+            fetch: outside.clone(),
+            internal: nextcloud.clone(),
+            public: config.nextcloud.public_url.clone().unwrap_or_else(|| nextcloud.clone()),
+        },
+        always_flow: oauth.login == LoginChoice::LoginFlow,
+    };
+    let broker = Arc::new(Broker::new(
+        Terms { public_url: config.public_url.clone(), offered: server.registry.scopes() },
+        store.clone(),
+        Box::new(login),
+        Box::new(ClientDocumentCache::new(public_web.clone(), server.clock.clone())),
+        server.clock.clone(),
+        server.ids.clone(),
+    ));
     let access = Access::OAuth(OAuthAccess {
         verifier: Arc::new(verifier),
         public_url: config.public_url.clone(),
         public_issuer: oauth.public_issuer_url.clone(),
-        nextcloud: nextcloud.clone(),
+        direct_tokens: oauth.direct_tokens,
         scopes: server.registry.scopes(),
+        broker: broker.clone(),
+        clock: server.clock.clone(),
     });
-    Ok((access, Running { startup, outside, store }))
+    let kept = broker.clone();
+    std::thread::Builder::new()
+        .name("upkeep".into())
+        .spawn(move || kept.keep_up())
+        .map_err(failed("starting the upkeep"))?;
+    Ok((access, Running { startup, outside, public_web, store, broker }))
 }
 
 impl Running {
     /// Ends what runs; the store is tidied up.
     pub(super) fn end(self) {
         self.startup.stop();
+        self.broker.stop();
         self.outside.shutdown();
+        self.public_web.shutdown();
         if let Err(error) = self.store.close() {
             log::warn!("the database was not tidied up error=\"{error}\"");
         }
@@ -88,23 +115,5 @@ fn rules(config: &Config, oauth: &OAuth) -> Rules {
             None => AudienceRule::ImpliedByActive,
             Some(_) => AudienceRule::Stated,
         },
-    }
-}
-
-/// `$STATE_DIRECTORY/tokens.db` (systemd), else `tokens.db` in the XDG state folder.
-fn state_file() -> Result<PathBuf, Error> {
-    let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    // systemd joins several folders with colons; ours is the first.
-    let systemd = std::env::var("STATE_DIRECTORY")
-        .ok()
-        .and_then(|all| all.split(':').next().filter(|first| !first.is_empty()).map(PathBuf::from));
-    let xdg = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")));
-    match (systemd, xdg) {
-        (Some(folder), _) => Ok(folder.join("tokens.db")),
-        (None, Some(folder)) => Ok(folder.join(env!("CARGO_PKG_NAME")).join("tokens.db")),
-        (None, None) => Err(Error::Unavailable {
-            what: "there is no place for the database; set TOKEN_STORAGE_DB to a file".into(),
-            source: None,
-        }),
     }
 }

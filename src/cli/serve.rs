@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Error, oauth};
+use super::{Error, login, oauth};
 use crate::auth::Caller;
+use crate::auth::sign_ins::{self, SignIns};
 use crate::clock::{Clock, Ids};
-use crate::config::{self, Auth, Config, ToolChoice, Transport, Upstream};
+use crate::config::{self, Auth, Config, NextcloudLink, ToolChoice, Transport, Upstream};
 use crate::gate::Gate;
 use crate::http::{self, Activation, Door, Limits, Listener, Notifier};
 use crate::nextcloud::{self, Account, Credential, Nextcloud};
@@ -18,7 +19,7 @@ use crate::secret::Secret;
 use crate::server::Server;
 use crate::sys::StopSignals;
 use crate::tool::{Scopes, ToolSettings};
-use crate::transport::{Access, Origins, http::Front, stdio};
+use crate::transport::{Access, BasicAccess, Origins, http::Front, stdio};
 
 /// Time that a call waits for a place before it is told to come back.
 const GATE_WAIT: Duration = Duration::from_secs(10);
@@ -46,8 +47,9 @@ pub(super) fn serve(config: Config) -> Result<(), Error> {
     match signals {
         Some(signals) => serve_http(&config, server, signals),
         None => {
+            let caller = caller(&config, &server.ids)?;
             log::info!("Serving MCP on standard input and output");
-            stdio::serve(&server, &caller(&config), io::stdin().lock(), io::stdout())
+            stdio::serve(&server, &caller, io::stdin().lock(), io::stdout())
                 .map_err(failed("serving standard input and output"))
         }
     }
@@ -80,21 +82,7 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
     let clock = Clock::system();
     let ids = Ids::random();
     let link = &config.nextcloud;
-    let nextcloud = nextcloud::Base::parse(base)
-        .and_then(|base| {
-            let settings = nextcloud::Settings {
-                ca_bundle: link.ca_bundle.clone(),
-                proxy: link.proxy.clone(),
-                keepalive: link.http_keepalive,
-                parallel: config.limits.nextcloud_parallel,
-                ..nextcloud::Settings::new(base)
-            };
-            Nextcloud::new(settings, clock.clone(), ids.clone())
-        })
-        .map_err(|error| Error::Unavailable {
-            what: "the connection to Nextcloud cannot be prepared".into(),
-            source: Some(Box::new(error)),
-        })?;
+    let nextcloud = nextcloud(link, base, config.limits.nextcloud_parallel, &clock, &ids)?;
     let public_url = match (&link.public_url, &config.upstream) {
         (Some(url), _) | (None, Upstream::Nextcloud(url)) => Some(url.to_string()),
         (None, Upstream::Recorded(_)) => None,
@@ -102,13 +90,13 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
     let limits = &config.limits;
     let make_gate = match config.auth {
         Auth::OAuth(_) | Auth::MultiUserBasic => Gate::new,
-        Auth::Basic { .. } => Gate::for_one_caller,
+        Auth::Basic { .. } | Auth::StoredLogin { .. } => Gate::for_one_caller,
     };
     let gate = make_gate(limits.nextcloud_parallel, limits.nextcloud_parallel_per_caller, GATE_WAIT);
     Ok(Server {
         gate,
         registry: Registry::new(&selection(&config.tools)),
-        nextcloud,
+        nextcloud: Arc::new(nextcloud),
         tool_settings: ToolSettings {
             write_bytes_max: link.write_max_mb.map(|mb| mb << 20),
             public_url,
@@ -120,6 +108,31 @@ fn server(config: &Config, base: &str) -> Result<Server, Error> {
     })
 }
 
+/// A client of the Nextcloud at `base`.
+pub(super) fn nextcloud(
+    link: &NextcloudLink,
+    base: &str,
+    parallel: usize,
+    clock: &Clock,
+    ids: &Ids,
+) -> Result<Nextcloud, Error> {
+    nextcloud::Base::parse(base)
+        .and_then(|base| {
+            let settings = nextcloud::Settings {
+                ca_bundle: link.ca_bundle.clone(),
+                proxy: link.proxy.clone(),
+                keepalive: link.http_keepalive,
+                parallel,
+                ..nextcloud::Settings::new(base)
+            };
+            Nextcloud::new(settings, clock.clone(), ids.clone())
+        })
+        .map_err(|error| Error::Unavailable {
+            what: "the connection to Nextcloud cannot be prepared".into(),
+            source: Some(Box::new(error)),
+        })
+}
+
 fn selection(choice: &ToolChoice) -> Selection {
     Selection {
         apps: choice.apps.clone(),
@@ -129,17 +142,24 @@ fn selection(choice: &ToolChoice) -> Selection {
 }
 
 /// The one user of basic mode.
-fn caller(config: &Config) -> Caller {
-    let (user, password) = match (&config.auth, &config.upstream) {
-        (Auth::Basic { username, password }, Upstream::Nextcloud(_)) => (username.clone(), password.clone()),
+fn caller(config: &Config, ids: &Ids) -> Result<Caller, Error> {
+    let (name, user, password) = match (&config.auth, &config.upstream) {
+        (Auth::Basic { username, password }, Upstream::Nextcloud(_)) => {
+            (username.clone(), username.clone(), password.clone())
+        }
+        (Auth::StoredLogin { username, storage }, Upstream::Nextcloud(url)) => {
+            let login = login::stored(storage, url, username.as_deref(), ids)?;
+            log::info!("Serving the account that is signed in user={:?}", login.user_id);
+            (login.user_id, login.login_name, login.app_password)
+        }
         // The recordings are those of one test account; whatever is configured for a real one stays out of it.
-        _ => ("alice".to_owned(), Secret::new("recorded")),
+        _ => ("alice".to_owned(), "alice".to_owned(), Secret::new("recorded")),
     };
-    Caller {
-        name: user.clone(),
+    Ok(Caller {
+        name,
         scopes: Scopes::Unrestricted,
         account: Arc::new(Account::new(Credential::Basic { user, password })),
-    }
+    })
 }
 
 fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Result<(), Error> {
@@ -155,11 +175,19 @@ fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Res
             let (access, running) = oauth::begin(config, oauth, nextcloud, &server)?;
             (access, Some(running))
         }
-        _ => (Access::SingleUser { caller: caller(config), token: config.auth_token.clone() }, None),
+        (Auth::MultiUserBasic, Upstream::Nextcloud(_)) => (Access::MultiUser(sign_ins(&server)?), None),
+        _ => {
+            let caller = caller(config, &server.ids)?;
+            (Access::SingleUser { caller, token: config.auth_token.clone() }, None)
+        }
     };
-    let mode = if running.is_some() { "oauth" } else { "basic" };
+    let mode = match access {
+        Access::SingleUser { .. } => "basic",
+        Access::MultiUser(_) => "multi_user_basic",
+        Access::OAuth(_) => "oauth",
+    };
     let origins = Origins { hosts: config.allowed_hosts.clone(), origins: config.allowed_origins.clone() };
-    let front = Arc::new(Front::new(Arc::clone(&server), access, origins, mode));
+    let front = Arc::new(Front::new(Arc::clone(&server), access, origins, mode).at(&config.public_url));
     let limits = Limits { connections_max: config.limits.connections, ..Limits::default() };
     let listening = http::Server::start(listener, limits, front).map_err(failed("starting the listener"))?;
     log::info!("MCP server ready at {address}");
@@ -177,6 +205,13 @@ fn serve_http(config: &Config, server: Arc<Server>, signals: StopSignals) -> Res
         running.end();
     }
     Ok(())
+}
+
+/// The judge of multi-user basic mode.
+fn sign_ins(server: &Server) -> Result<BasicAccess, Error> {
+    let ask = sign_ins::ask(server.nextcloud.clone());
+    let sign_ins = SignIns::new(ask, server.clock.clone(), &server.ids).map_err(failed("making a key"))?;
+    Ok(BasicAccess { sign_ins: Arc::new(sign_ins), clock: server.clock.clone() })
 }
 
 /// Breaks off the calls that still run after a while or when a second signal comes; their callers are told.

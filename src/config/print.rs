@@ -15,8 +15,8 @@ pub fn help(program: &str, version: &str) -> String {
 Usage: {program} [COMMAND] [OPTION]...
   serve                      Serve MCP at http://127.0.0.1:8000/mcp [default]
   stdio                      Serve one client on standard input and output
-  tools                      List the tools
-  options                    List every setting and its name in the environment
+  login, logout              Sign in at Nextcloud in a browser; sign out again
+  tools, options             List the tools; list every setting
 
 "
     );
@@ -29,7 +29,7 @@ Usage: {program} [COMMAND] [OPTION]...
         let _ = writeln!(text, "  {:26} {described}", flags(setting));
     }
     let _ = writeln!(text, "  {:26} Print this; print the version", "--help, --version");
-    text.push_str("\nThe app password comes from NEXTCLOUD_PASSWORD or NEXTCLOUD_PASSWORD_FILE.\n");
+    text.push_str("\nThe app password comes from NEXTCLOUD_PASSWORD(_FILE) or from login.\n");
     text
 }
 

@@ -8,8 +8,8 @@ use super::source::Raw;
 use super::table::*;
 use super::{
     Auth, BaseUrl, Config, DiscoveryRetry, Fault, Faults, HostPattern, LimitChoice, Listen, LogChoice,
-    NextcloudLink, OAuth, OAuthClient, OriginPattern, Scheme, TokenType, ToolChoice, Transport, Upstream,
-    refuse_open_address,
+    LoginChoice, NextcloudLink, OAuth, OAuthClient, OriginPattern, Scheme, SignIn, Storage, TokenType,
+    ToolChoice, Transport, Upstream, refuse_open_address,
 };
 use crate::log::Format;
 use crate::secret::Secret;
@@ -21,7 +21,7 @@ pub(super) fn config(raw: Raw) -> Result<Config, Faults> {
     let listen = listen(&mut r);
     let upstream = upstream(&mut r);
     let recorded = matches!(upstream, Some(Upstream::Recorded(_)));
-    let auth = if recorded { Some(recorded_account()) } else { auth(&mut r, transport) };
+    let auth = if recorded { Some(recorded_account()) } else { auth(&mut r, transport, upstream.is_some()) };
     let auth_token = auth_token(&mut r);
     let public_url = r.base_url(&SERVER_URL).unwrap_or_else(|| listen.url());
     let nextcloud = nextcloud(&mut r);
@@ -71,6 +71,30 @@ pub(super) fn tools(raw: Raw) -> Result<ToolChoice, Faults> {
     let mut r = Reader { raw };
     let choice = tool_choice(&mut r);
     if r.raw.faults.is_empty() { Ok(choice) } else { Err(Faults(r.raw.faults)) }
+}
+
+/// Only what signing in takes.
+pub(super) fn sign_in(raw: Raw) -> Result<SignIn, Faults> {
+    let mut r = Reader { raw };
+    if r.is_set(&FIXTURES) {
+        r.fault(&FIXTURES, "a recorded Nextcloud has nobody to sign in", "leave it out");
+    }
+    if !r.is_set(&NEXTCLOUD_HOST) {
+        missing_host(&mut r, "is not set");
+    }
+    let upstream = upstream(&mut r);
+    let nextcloud = nextcloud(&mut r);
+    let username = r.text(&NEXTCLOUD_USERNAME);
+    let storage = storage(&mut r);
+    // A person reads along, and is told in plain words what happens.
+    let level = if r.is_set(&LOG_LEVEL) { level(&mut r) } else { log::LevelFilter::Warn };
+    let log = LogChoice { level, format: format(&mut r) };
+    let (Some(Upstream::Nextcloud(url)), true) = (upstream, r.raw.faults.is_empty()) else {
+        return Err(with_warnings(r.raw));
+    };
+    let mut warnings = r.raw.strangers;
+    warnings.append(&mut r.raw.warnings);
+    Ok(SignIn { url, nextcloud, username, storage, log, warnings })
 }
 
 fn transport(r: &mut Reader) -> Transport {
@@ -127,8 +151,8 @@ fn recorded_account() -> Auth {
     Auth::Basic { username: "recorded".into(), password: Secret::new("recorded") }
 }
 
-/// The mode and what belongs to it; `None` where a fault was kept.
-fn auth(r: &mut Reader, transport: Transport) -> Option<Auth> {
+/// The mode and what belongs to it; `None` where a fault was kept. Without a Nextcloud nobody can have signed in there.
+fn auth(r: &mut Reader, transport: Transport, has_nextcloud: bool) -> Option<Auth> {
     let mode = r.word(&DEPLOYMENT_MODE);
     let (username, password) = (r.text(&NEXTCLOUD_USERNAME), r.secret(&NEXTCLOUD_PASSWORD));
     let account_is_set = username.is_some() || password.is_some();
@@ -151,7 +175,7 @@ fn auth(r: &mut Reader, transport: Transport) -> Option<Auth> {
             }
             Some(Auth::OAuth(Box::new(OAuth { account_is_set, ..oauth(r) })))
         }
-        ("auto", None, None) => Some(Auth::OAuth(Box::new(oauth(r)))),
+        ("auto", None, None) if transport == Transport::Http => Some(Auth::OAuth(Box::new(oauth(r)))),
         (_, Some(username), Some(password)) => {
             // RFC 7617 § 2: the user name of HTTP Basic ends at the first colon.
             if username.contains(':') || username.chars().any(char::is_control) {
@@ -159,6 +183,7 @@ fn auth(r: &mut Reader, transport: Transport) -> Option<Auth> {
             }
             Some(Auth::Basic { username, password })
         }
+        (_, username, None) if has_nextcloud => Some(Auth::StoredLogin { username, storage: storage(r) }),
         (_, username, password) => {
             missing_account(r, username.is_some(), password.is_some());
             None
@@ -190,21 +215,31 @@ fn missing_account(r: &mut Reader, username: bool, password: bool) {
 fn check_mode(r: &mut Reader, auth: Option<&Auth>, transport: Transport) {
     if !r.is_set(&NEXTCLOUD_HOST) {
         let oauth = matches!(auth, Some(Auth::OAuth(_)));
-        let problem =
-            if oauth { "OAuth mode requires NEXTCLOUD_HOST, which is not set" } else { "is not set" };
-        r.missing(
-            &NEXTCLOUD_HOST,
-            problem,
-            "set it to the address of Nextcloud, https://cloud.example.org, or look around with --fixtures fixtures",
+        missing_host(
+            r,
+            if oauth { "OAuth mode requires NEXTCLOUD_HOST, which is not set" } else { "is not set" },
         );
     }
     if transport == Transport::Stdio && matches!(auth, Some(Auth::OAuth(_) | Auth::MultiUserBasic)) {
         r.missing(
             &TRANSPORT,
-            "stdio serves one account, and none is set",
-            "set NEXTCLOUD_USERNAME and NEXTCLOUD_PASSWORD, or use streamable-http",
+            "stdio serves one account, and this mode has none",
+            "sign in with the command login, or set NEXTCLOUD_USERNAME and NEXTCLOUD_PASSWORD, and force no mode; \
+             or use streamable-http",
         );
     }
+}
+
+fn missing_host(r: &mut Reader, problem: &str) {
+    r.missing(
+        &NEXTCLOUD_HOST,
+        problem,
+        "set it to the address of Nextcloud, https://cloud.example.org, or look around with --fixtures fixtures",
+    );
+}
+
+fn storage(r: &mut Reader) -> Storage {
+    Storage { file: r.path(&TOKEN_STORAGE_DB), encryption_key: r.secret(&TOKEN_ENCRYPTION_KEY) }
 }
 
 fn oauth(r: &mut Reader) -> OAuth {
@@ -246,9 +281,9 @@ fn oauth(r: &mut Reader) -> OAuth {
         userinfo_uri: r.url(&OIDC_USERINFO_URI),
         accepted_audiences: r.list(&ACCEPTED_AUDIENCES),
         direct_tokens: r.switch(&DIRECT_TOKENS),
+        login: if r.word(&LOGIN) == "login_flow" { LoginChoice::LoginFlow } else { LoginChoice::Auto },
         userinfo_validation: r.switch(&USERINFO_VALIDATION),
-        storage: r.path(&TOKEN_STORAGE_DB),
-        encryption_key: r.secret(&TOKEN_ENCRYPTION_KEY),
+        storage: storage(r),
     }
 }
 
@@ -399,10 +434,19 @@ fn warn(r: &mut Reader, config: &Config) {
                 .into(),
         );
     }
-    if config.auth_token.is_some() && !matches!(config.auth, Auth::Basic { .. }) {
+    let is_single = matches!(config.auth, Auth::Basic { .. } | Auth::StoredLogin { .. });
+    if config.auth_token.is_some() && !is_single {
         warnings.push("MCP_AUTH_TOKEN is used in single_user_basic mode only".into());
     }
     let over_network = config.transport == Transport::Http && config.listen.unix_socket.is_none();
+    let is_open = over_network && !config.listen.address.to_canonical().is_loopback();
+    if matches!(config.auth, Auth::MultiUserBasic) && is_open && config.public_url.scheme == Scheme::Http {
+        warnings.push(
+            "this server has no TLS of its own, and passwords travel unencrypted to it: put a proxy with TLS before it \
+             and set NEXTCLOUD_MCP_SERVER_URL to its https:// address"
+                .into(),
+        );
+    }
     if over_network && config.listen.address.is_unspecified() && !names_itself {
         warnings.push(
             "NEXTCLOUD_MCP_SERVER_URL is not set: requests that call this server anything but localhost are refused"

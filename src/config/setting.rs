@@ -100,9 +100,12 @@ impl Group {
             }
             Group::Access => {
                 "With user name and password set, the server acts for that one account (basic mode); \
-                 without them it runs in OAuth mode."
+                 without them it runs in OAuth mode over HTTP, and for the account of login over stdio."
             }
-            Group::OAuth => "Read in OAuth mode only.",
+            Group::OAuth => {
+                "Read in OAuth mode only; TOKEN_STORAGE_DB and TOKEN_ENCRYPTION_KEY also by login and logout, and by a \
+                 server that serves the account of a login."
+            }
             Group::Listening | Group::Tools | Group::Logging | Group::Limits => "",
         }
     }

@@ -143,7 +143,8 @@ table! {
         placeholder: "MODE",
         default: "auto",
         kind: Kind::Choice(&["auto", "single_user_basic", "multi_user_basic", "oauth", "login_flow"]),
-        about: "auto: single_user_basic where user name and password are set, else oauth. login_flow means oauth.",
+        about: "auto: single_user_basic where an account is set and over stdio, else oauth. multi_user_basic: each \
+                request brings user name and app password. login_flow means oauth.",
         help: "Force a mode [by the account being set]",
     }
     AUTH_TOKEN = Access {
@@ -343,6 +344,16 @@ table! {
         placeholder: "AUDIENCES",
         kind: Kind::List(&[]),
         about: "Audiences to accept in tokens beside this server's own address.",
+    }
+    LOGIN = OAuth {
+        key: "MCP_LOGIN",
+        flags: &[Flag::value("--login", None)],
+        placeholder: "WAY",
+        kind: Kind::Choice(&["auto", "login_flow"]),
+        default: "auto",
+        about: "How people sign in: at the identity provider where Nextcloud has one (auto), or always by Nextcloud's own \
+                Login Flow v2 (login_flow).",
+        help: "auto or login_flow",
     }
     DIRECT_TOKENS = OAuth {
         key: "MCP_DIRECT_TOKENS",

@@ -136,6 +136,7 @@ fn the_modes_follow_from_what_is_set() {
     let host = &BASIC[..1];
     let mode = |args: &[&str], env: &[&[(&str, &str)]]| match parsed(args, env, None).unwrap().auth {
         Auth::Basic { .. } => "basic",
+        Auth::StoredLogin { .. } => "login",
         Auth::MultiUserBasic => "multi",
         Auth::OAuth(_) => "oauth",
     };
@@ -146,6 +147,9 @@ fn the_modes_follow_from_what_is_set() {
     assert_eq!(mode(&[], &[host, &[("MCP_DEPLOYMENT_MODE", "login_flow")]]), "oauth");
     assert_eq!(mode(&[], &[host, &[("MCP_DEPLOYMENT_MODE", "multi_user_basic")]]), "multi");
     assert_eq!(mode(&["--no-oauth"], &[BASIC, &[("MCP_DEPLOYMENT_MODE", "login_flow")]]), "basic");
+    assert_eq!(mode(&["--no-oauth"], &[host]), "login");
+    assert_eq!(mode(&["--transport", "stdio"], &[host]), "login");
+    assert_eq!(mode(&["--transport", "stdio"], &[BASIC]), "basic");
 }
 
 #[test]
@@ -155,7 +159,13 @@ fn contradictions_are_refused() {
         (&["--oauth", "--no-oauth"][..], &[BASIC][..], "--oauth and --no-oauth contradict each other"),
         (&["--port", "1", "-p", "2"], &[BASIC], "--port and -p contradict each other"),
         (&["--transport", "stdio", "--oauth"], &[BASIC], "stdio serves one account"),
-        (&["--transport", "stdio"], &[host], "stdio serves one account"),
+        (
+            &["--transport", "stdio"],
+            &[host, &[("MCP_DEPLOYMENT_MODE", "multi_user_basic")]],
+            "stdio serves one account",
+        ),
+        (&["--no-oauth"], &[host, &[("NEXTCLOUD_PASSWORD", "x")]], "NEXTCLOUD_USERNAME: is not set"),
+        (&["--no-oauth", "--host", "0.0.0.0"], &[host], "anybody who reaches 0.0.0.0 could use the account"),
         (
             &[],
             &[BASIC, &[("MCP_DEPLOYMENT_MODE", "multi_user_basic")]],
@@ -185,9 +195,10 @@ fn contradictions_are_refused() {
 
 #[test]
 fn basic_mode_without_an_account_is_refused() {
+    // With a Nextcloud, somebody may have signed in there.
     for (env, missing) in [
-        (&BASIC[..1], &["NEXTCLOUD_USERNAME", "NEXTCLOUD_PASSWORD"][..]),
-        (&BASIC[..2], &["NEXTCLOUD_PASSWORD"]),
+        (&[][..], &["NEXTCLOUD_USERNAME", "NEXTCLOUD_PASSWORD", "NEXTCLOUD_HOST"][..]),
+        (&BASIC[1..2], &["NEXTCLOUD_PASSWORD", "NEXTCLOUD_HOST"]),
         (&[BASIC[0], BASIC[2]], &["NEXTCLOUD_USERNAME"]),
     ] {
         let text = faults(&["--no-oauth"], &[env]);
@@ -427,4 +438,39 @@ fn the_table_is_well_formed() {
     let defaults: Vec<(&str, &str)> =
         SETTINGS.iter().filter(|s| !s.default.is_empty()).map(|s| (s.key, s.default)).collect();
     parsed(&[], &[BASIC, &defaults], None).expect("a default is a fault");
+}
+
+#[test]
+fn the_account_of_a_login_may_be_named() {
+    let env = [
+        ("NEXTCLOUD_HOST", "https://cloud.example.org"),
+        ("NEXTCLOUD_USERNAME", "ada"),
+        ("TOKEN_STORAGE_DB", "/t.db"),
+    ];
+    let Auth::StoredLogin { username, storage } = parsed(&[], &[&env], None).unwrap().auth else {
+        panic!("not the account of a login")
+    };
+    assert_eq!((username.as_deref(), storage.file.as_deref()), (Some("ada"), Some(Path::new("/t.db"))));
+    let text =
+        no_stored_login(Some("ada"), &BaseUrl::parse("https://cloud.example.org").unwrap()).to_string();
+    assert!(text.contains("nobody of this name is signed in at https://cloud.example.org"), "{text}");
+    assert!(text.contains("sign in with the command login"), "{text}");
+}
+
+#[test]
+fn signing_in_takes_a_nextcloud_and_little_else() {
+    let inputs = |env: &[(&str, &str)]| Inputs {
+        args: Vec::new(),
+        env: env.iter().map(|(key, value)| (key.into(), value.into())).collect(),
+        dotenv: None,
+        read_file: &|_| Err(io::ErrorKind::NotFound.into()),
+    };
+    let sign_in = |env: &[(&str, &str)]| resolve::sign_in(source::gather(&inputs(env)));
+    let choice = sign_in(&[("NEXTCLOUD_HOST", "https://cloud.example.org/nc/")]).unwrap();
+    assert_eq!((choice.url.to_string().as_str(), choice.username), ("https://cloud.example.org/nc", None));
+    assert_eq!(choice.log.level, log::LevelFilter::Warn);
+    let missing = sign_in(&[]).unwrap_err().to_string();
+    assert!(missing.starts_with("NEXTCLOUD_HOST: is not set"), "{missing}");
+    let recorded = sign_in(&[("MCP_FIXTURES", "fixtures"), ("NEXTCLOUD_HOST", "https://h")]).unwrap_err();
+    assert!(recorded.to_string().contains("has nobody to sign in"), "{recorded}");
 }

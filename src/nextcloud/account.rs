@@ -156,6 +156,11 @@ impl Account {
         self.worked.load(Ordering::Relaxed)
     }
 
+    /// Whether Nextcloud refused the credential when it was last shown, a short while ago.
+    pub fn is_refused(&self, now: Duration) -> bool {
+        matches!(self.admission(now), Admission::Refused(_))
+    }
+
     pub(super) fn refused(&self, now: Duration) {
         *lock(&self.standing) = Standing::Refused(now);
     }

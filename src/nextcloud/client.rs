@@ -147,7 +147,6 @@ impl<'a> Client<'a> {
 
     /// Who the account is (RFC 5397). Asked once per account.
     pub fn principal(&self) -> Result<&'a Principal, Error> {
-        const NAME: (&str, &str) = (DAV, "current-user-principal");
         let account = self.account()?;
         if let Some(known) = account.principal.get() {
             return Ok(known);
@@ -156,6 +155,15 @@ impl<'a> Client<'a> {
         if let Some(known) = account.principal.get() {
             return Ok(known);
         }
+        let found = self.ask_principal()?;
+        Ok(account.principal.get_or_init(|| found))
+    }
+
+    /// Who the account is, asked now: Nextcloud looks at the credential again. Fails with
+    /// [`Unauthorized`](Kind::Unauthorized) if it does not accept it.
+    pub fn ask_principal(&self) -> Result<Principal, Error> {
+        const NAME: (&str, &str) = (DAV, "current-user-principal");
+        let account = self.account()?;
         let request =
             Request::new("PROPFIND", UrlPath::dav().slash()).header("Depth", "0").xml(xml::propfind(&[NAME]));
         let label = request.label();
@@ -168,7 +176,8 @@ impl<'a> Client<'a> {
         let found = found.ok_or_else(|| {
             Error::new(Kind::Unauthorized, label).because("Nextcloud named no current user")
         })?;
-        Ok(account.principal.get_or_init(|| found))
+        account.principal.get_or_init(|| found.clone());
+        Ok(found)
     }
 
     /// Where the account keeps calendars and address books. Asked once per account.

@@ -18,7 +18,7 @@ use ureq::tls::Certificate;
 use ureq::unversioned::transport::DefaultConnector;
 
 use super::error::Kind;
-use super::resolver::CachingResolver;
+use super::resolver::{CachingResolver, PublicResolver};
 use super::settings::Origin;
 use super::{Nextcloud, network, tls};
 use crate::clock::Clock;
@@ -48,6 +48,13 @@ pub struct OutsideRequest {
     pub body: Option<(&'static str, Secret)>,
 }
 
+/// Parameters as a form or a query carries them: `a=1&b=x%20y`.
+pub fn form_encode(fields: &[(&str, &str)]) -> String {
+    let encoded = |text: &str| utf8_percent_encode(text, FORM).to_string();
+    let form: Vec<String> = fields.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v))).collect();
+    form.join("&")
+}
+
 impl OutsideRequest {
     pub fn get(url: impl Into<String>) -> OutsideRequest {
         OutsideRequest { method: "GET", url: url.into(), authorization: None, body: None }
@@ -67,10 +74,7 @@ impl OutsideRequest {
     }
 
     pub fn post_form(url: impl Into<String>, fields: &[(&str, &str)]) -> OutsideRequest {
-        let encoded = |text: &str| utf8_percent_encode(text, FORM).to_string();
-        let form: Vec<String> =
-            fields.iter().map(|(k, v)| format!("{}={}", encoded(k), encoded(v))).collect();
-        let body = Some(("application/x-www-form-urlencoded", Secret::new(form.join("&"))));
+        let body = Some(("application/x-www-form-urlencoded", Secret::new(form_encode(fields))));
         OutsideRequest { method: "POST", body, ..OutsideRequest::get(url) }
     }
 
@@ -189,6 +193,8 @@ pub struct Outside {
     user_agent: String,
     proxy: Option<ureq::Proxy>,
     extra_roots: Vec<Certificate<'static>>,
+    /// Nothing of the own network may be asked, and nobody may send us on.
+    public_only: bool,
     /// Without and with TLS, each made when it is needed: reading the host's certificates takes its time.
     plain: OnceLock<ureq::Agent>,
     secure: OnceLock<ureq::Agent>,
@@ -202,10 +208,17 @@ impl Outside {
             user_agent: nextcloud.settings.user_agent.clone(),
             proxy: nextcloud.proxy.clone(),
             extra_roots: nextcloud.extra_roots.clone(),
+            public_only: false,
             plain: OnceLock::new(),
             secure: OnceLock::new(),
             stopped: AtomicBool::new(false),
         }
+    }
+
+    /// For addresses that strangers name: `https` to public addresses only, looked up once and connected to as they were
+    /// judged; no redirect, no proxy.
+    pub(super) fn public_only(nextcloud: &Nextcloud) -> Outside {
+        Outside { public_only: true, proxy: None, ..Outside::new(nextcloud) }
     }
 
     /// Refuses all further requests. For the end of the program.
@@ -228,6 +241,10 @@ impl Outside {
                 config = config.https_only(true).tls_config(tls::config(&self.extra_roots));
             }
             let resolver = CachingResolver::new(self.clock.clone());
+            if self.public_only {
+                let resolver = PublicResolver(resolver);
+                return ureq::Agent::with_parts(config.build(), DefaultConnector::default(), resolver);
+            }
             ureq::Agent::with_parts(config.build(), DefaultConnector::default(), resolver)
         })
     }
@@ -260,6 +277,9 @@ impl Outside {
 impl Fetch for Outside {
     fn fetch(&self, request: &OutsideRequest) -> Result<OutsideResponse, OutsideError> {
         let mut uri = checked(&request.url)?;
+        if self.public_only && uri.scheme_str() != Some("https") {
+            return Err(OutsideError::Address("does not begin with https://"));
+        }
         for _ in 0..=REDIRECTS_MAX {
             if self.stopped.load(Ordering::Acquire) {
                 return Err(OutsideError::Stopping);
@@ -273,6 +293,9 @@ impl Fetch for Outside {
                 answer.body.len()
             );
             match redirection(&answer, request.method) {
+                Some(_) if self.public_only => {
+                    return Err(OutsideError::Redirected { to: "another address".into() });
+                }
                 Some(to) => uri = resolved(&uri, to)?,
                 None => return Ok(answer),
             }

@@ -135,9 +135,104 @@ impl std::fmt::Debug for CachingResolver {
     }
 }
 
+/// The same for addresses that strangers name: refuses a host with any address that is not public. ureq connects to
+/// what was resolved here, so a name cannot change its mind in between.
+pub(super) struct PublicResolver(pub(super) CachingResolver);
+
+impl Resolver for PublicResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let found = self.0.resolve(uri, config, timeout)?;
+        if found.iter().all(|address| is_public(address.ip())) {
+            return Ok(found);
+        }
+        log::warn!(
+            "An address that a stranger named is not public. host={:?}",
+            uri.host().unwrap_or_default()
+        );
+        Err(ureq::Error::HostNotFound)
+    }
+}
+
+impl std::fmt::Debug for PublicResolver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PublicResolver")
+    }
+}
+
+/// Whether an address is of the public internet (the special-purpose registries of RFC 6890).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(ip) => {
+            let [a, b, c, _] = ip.octets();
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_documentation()
+                || matches!(
+                    (a, b, c),
+                    (0 | 224..=255, _, _) | (100, 64..=127, _) | (192, 0, 0) | (192, 88, 99)
+                )
+                || matches!((a, b), (198, 18 | 19)))
+        }
+        IpAddr::V6(ip) => {
+            let [a, b, ..] = ip.segments();
+            let [.., e, f, g, h] = ip.octets();
+            if ip.to_ipv4_mapped().is_some() || (a, b) == (0x64, 0xff9b) {
+                return is_public(IpAddr::from([e, f, g, h]));
+            }
+            // Global unicast, without documentation, Teredo and 6to4, which hold other addresses.
+            (a & 0xe000) == 0x2000 && !matches!((a, b), (0x2001, 0 | 0xdb8) | (0x2002, _)) && a != 0x3fff
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_addresses_of_the_public_internet_are_public() {
+        for public in ["1.1.1.1", "93.184.216.34", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101"] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for inside in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "100.64.0.1",
+            "192.0.0.1",
+            "192.0.2.1",
+            "198.18.0.1",
+            "198.51.100.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::7f00:1",
+            "2001:db8::1",
+            "2001::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "::127.0.0.1",
+            "fec0::1",
+        ] {
+            assert!(!is_public(inside.parse().unwrap()), "{inside}");
+        }
+    }
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     /// A resolver whose look-ups are counted and fail from the `fails_from`th on.

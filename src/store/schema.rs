@@ -44,6 +44,53 @@ const MIGRATIONS: &[&str] = &[
         tool TEXT,
         outcome TEXT NOT NULL
     ) STRICT;",
+    // 2: the broker's clients, what people allowed them, and their tokens by hash.
+    "CREATE TABLE mcp_client (
+        client_id TEXT PRIMARY KEY,
+        metadata TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        used_at INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE access_grant (
+        id TEXT PRIMARY KEY,
+        client_id TEXT NOT NULL,
+        client_name TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        login_name TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        resource TEXT NOT NULL,
+        upstream_kind TEXT NOT NULL,
+        upstream BLOB NOT NULL,
+        created_at INTEGER NOT NULL,
+        used_at INTEGER NOT NULL,
+        redeemed_at INTEGER,
+        ended_at INTEGER
+    ) STRICT;
+    CREATE INDEX access_grant_user ON access_grant (user_id);
+    CREATE TABLE token (
+        hash BLOB PRIMARY KEY,
+        grant_id TEXT NOT NULL REFERENCES access_grant (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        expires_at INTEGER NOT NULL,
+        spent_at INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX token_grant ON token (grant_id);
+    CREATE TABLE consent (
+        client_id TEXT NOT NULL,
+        user_id TEXT NOT NULL,
+        scopes TEXT NOT NULL,
+        given_at INTEGER NOT NULL,
+        PRIMARY KEY (client_id, user_id)
+    ) STRICT, WITHOUT ROWID;",
+    // 3: who signed in at a terminal.
+    "CREATE TABLE login (
+        nextcloud TEXT PRIMARY KEY,
+        user_id TEXT NOT NULL,
+        login_name TEXT NOT NULL,
+        app_password BLOB NOT NULL,
+        created_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;",
 ];
 
 /// Marks the file as ours: `NCMS`. (<https://www.sqlite.org/pragma.html#pragma_application_id>)

@@ -9,7 +9,9 @@ use rusqlite::Connection;
 use super::*;
 
 mod files;
+mod grants;
 mod keys;
+mod logins;
 mod rows;
 mod sharing;
 

@@ -1,6 +1,6 @@
 //! Routes of the HTTP side: `/mcp`, health, and a word for people.
 //!
-//! The checks stand in the order of MCP's ladder: path, `Host` and `Origin`, method, bearer token, media type, all by
+//! The checks stand in the order of MCP's ladder: path, `Host` and `Origin`, method, credential, media type, all by
 //! the head alone; then the body goes to [`mcp::handle`].
 
 use std::sync::Arc;
@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 
 use super::access::{Access, Denied};
 use super::health::Health;
+use super::oauth::{self, Endpoint};
 use super::origins::Origins;
 use super::streaming;
 use crate::auth::Caller;
 use crate::auth::metadata::METADATA_PATHS;
 use crate::cancel::Cancel;
+use crate::config::BaseUrl;
 use crate::http::{Handler, Head, Peer, Reply, Request, Response};
 use crate::mcp::{self, Class, Header, Incoming, ProtocolHeaders};
 use crate::server::Server;
@@ -30,6 +32,8 @@ pub struct Front {
     origins: Origins,
     health: Health,
     patience: Duration,
+    /// This server as its clients see it.
+    address: String,
 }
 
 /// What a path leads to.
@@ -42,6 +46,8 @@ enum Route {
     Ready,
     /// Protected-resource metadata (RFC 9728); public, and only there in oauth mode.
     ResourceMetadata,
+    /// The authorization server, in oauth mode.
+    OAuth(Endpoint),
     /// Where the reference's SSE transport was.
     OldSse,
     Unknown,
@@ -54,6 +60,7 @@ impl Route {
             "/" => Route::Root,
             "/health/live" => Route::Live,
             "/health/ready" => Route::Ready,
+            path if Endpoint::of(path).is_some() => Endpoint::of(path).map_or(Route::Unknown, Route::OAuth),
             path if METADATA_PATHS.contains(&path) => Route::ResourceMetadata,
             "/sse" | "/sse/" | "/messages" | "/messages/" => Route::OldSse,
             _ => Route::Unknown,
@@ -65,15 +72,23 @@ impl Route {
             Route::Mcp => "POST",
             Route::Root => "GET, HEAD, POST",
             Route::Live | Route::Ready | Route::ResourceMetadata => "GET, HEAD",
+            Route::OAuth(endpoint) => endpoint.allow(),
             Route::OldSse | Route::Unknown => "",
         }
     }
 }
 
 impl Front {
-    /// `mode` is the word that health and logs show: `basic` or `oauth`.
+    /// `mode` is the word that health and logs show: `basic`, `multi_user_basic` or `oauth`.
     pub fn new(server: Arc<Server>, access: Access, origins: Origins, mode: &'static str) -> Front {
-        Front { server, access, origins, health: Health::new(mode), patience: PATIENCE }
+        let address = "http://localhost:8000".to_owned();
+        Front { server, access, origins, health: Health::new(mode), patience: PATIENCE, address }
+    }
+
+    /// Changes the address under which clients find this server; `http://localhost:8000` if not changed.
+    #[must_use]
+    pub fn at(self, public_url: &BaseUrl) -> Front {
+        Front { address: public_url.to_string(), ..self }
     }
 
     /// Changes how long a call with a progress token may take to be answered with plain JSON; 1 s if not changed.
@@ -92,6 +107,11 @@ impl Front {
             Route::ResourceMetadata if self.access.resource().is_none() => {
                 return Err(problem(404, "This server does not use OAuth."));
             }
+            Route::OAuth(_) if self.access.broker().is_none() => {
+                return Err(problem(404, "This server does not use OAuth."));
+            }
+            Route::OAuth(endpoint) if endpoint.is_for_programs() => self.check_host(head)?,
+            Route::OAuth(_) => self.check_origin(head)?,
             Route::Live | Route::Ready | Route::ResourceMetadata => {}
         }
         let method = head.method.as_str();
@@ -102,7 +122,7 @@ impl Front {
             return Err(problem(405, "This address takes POST requests with one JSON-RPC message.")
                 .with("Allow", route.allow()));
         }
-        if method == "POST" {
+        if method == "POST" && matches!(route, Route::Mcp | Route::Root) {
             self.caller(head)?;
             check_media_type(head)?;
         }
@@ -110,14 +130,7 @@ impl Front {
     }
 
     fn check_origin(&self, head: &Head) -> Result<(), Response> {
-        // A Unix socket has no address that a page could be rebound to, and proxies send what they like.
-        if let Some(host) = head.headers.get("host")
-            && !matches!(head.peer, Peer::Unix)
-            && !self.origins.host(host)
-        {
-            log::warn!("refused a request: Host is not allowed host={host:?}");
-            return Err(problem(403, FOREIGN_HOST));
-        }
+        self.check_host(head)?;
         let foreign = match header(head, "origin") {
             Header::Missing => None,
             Header::Once(origin) => Some(origin).filter(|origin| !self.origins.origin(origin)),
@@ -130,19 +143,37 @@ impl Front {
         Ok(())
     }
 
+    fn check_host(&self, head: &Head) -> Result<(), Response> {
+        // A Unix socket has no address that a page could be rebound to, and proxies send what they like.
+        if let Some(host) = head.headers.get("host")
+            && !matches!(head.peer, Peer::Unix)
+            && !self.origins.host(host)
+        {
+            log::warn!("refused a request: Host is not allowed host={host:?}");
+            return Err(problem(403, FOREIGN_HOST));
+        }
+        Ok(())
+    }
+
     fn caller(&self, head: &Head) -> Result<Caller, Response> {
+        let words = self.access.credential();
+        let (name, peer) = (words.name, head.peer);
         self.access.caller(head).map_err(|denied| match denied {
-            Denied::NoToken { challenge } => {
-                log::info!("asked for a bearer token peer={:?}", head.peer);
-                problem(401, NO_TOKEN).with("WWW-Authenticate", challenge)
+            Denied::Missing { challenge } => {
+                log::info!("asked for {name} peer={peer:?}");
+                problem(401, words.wanted).with("WWW-Authenticate", challenge)
             }
             Denied::Refused { reason, challenge } => {
-                log::warn!("refused a bearer token reason=\"{reason}\" peer={:?}", head.peer);
-                problem(401, TOKEN_REFUSED).with("WWW-Authenticate", challenge)
+                log::warn!("refused {name} reason=\"{reason}\" peer={peer:?}");
+                problem(401, words.refused).with("WWW-Authenticate", challenge)
             }
             Denied::Unjudged { reason } => {
-                log::warn!("a bearer token cannot be judged reason=\"{reason}\" peer={:?}", head.peer);
-                busy("Tokens cannot be checked at the moment. Try again soon.", 5)
+                log::warn!("{name} cannot be judged reason=\"{reason}\" peer={peer:?}");
+                busy(words.unjudged, 5)
+            }
+            Denied::Stopped { retry_after_s } => {
+                log::warn!("refused {name} reason=\"too many wrong ones\" peer={peer:?}");
+                problem(429, STOPPED).with("Retry-After", retry_after_s.to_string())
             }
         })
     }
@@ -165,7 +196,17 @@ impl Front {
             accepts_events: accepts_events(head),
             cancel: Cancel::new(),
         };
-        match mcp::handle(&self.server, incoming) {
+        let reply = mcp::handle(&self.server, incoming);
+        // Nextcloud took the caller's credential back meanwhile: only signing in again helps, and clients do that on a 401.
+        if let Some(challenge) = self.access.lost(&caller) {
+            log::warn!(
+                "Nextcloud refuses the credential of a caller, who must sign in again caller={}",
+                caller.name
+            );
+            let words = self.access.credential();
+            return problem(401, words.refused).with("WWW-Authenticate", challenge).into();
+        }
+        match reply {
             mcp::Reply::Answer { body, class } => Response::json(
                 match class {
                     Class::Ordinary => 200,
@@ -192,6 +233,11 @@ impl Front {
     fn respond(&self, request: &Request) -> Reply {
         match (Route::of(request.head.path()), request.head.method.as_str()) {
             (Route::Mcp | Route::Root, "POST") => self.mcp(request),
+            (Route::OAuth(endpoint), _) => match self.access.broker() {
+                Some(broker) => oauth::respond(broker, endpoint, request).into(),
+                None => problem(404, "This server does not use OAuth.").into(),
+            },
+            (Route::Root, _) if wants_page(&request.head) => self.home(&request.head).into(),
             (Route::Root, _) => Response::text(200, ABOUT).into(),
             (Route::Live, _) => json_response(200, &self.health.live()).into(),
             (Route::Ready, _) => {
@@ -208,11 +254,20 @@ impl Front {
         }
     }
 
+    fn home(&self, head: &Head) -> Response {
+        let (is_reachable, _) = self.health.ready(&self.server, Ok(()));
+        oauth::home(&self.access, head, format!("{}/mcp", self.address), is_reachable)
+    }
+
     /// What a browser needs to read the answer; only for origins that passed the check.
     fn cors(&self, head: &Head) -> Vec<(&'static str, String)> {
-        if Route::of(head.path()) == Route::ResourceMetadata {
+        match Route::of(head.path()) {
             // Public, so pages of any origin may read it.
-            return vec![("Access-Control-Allow-Origin", "*".to_owned())];
+            Route::ResourceMetadata => return vec![("Access-Control-Allow-Origin", "*".to_owned())],
+            Route::OAuth(endpoint) if endpoint.is_for_programs() => return cors_for_programs(head),
+            // Nobody but the browser itself reads a page.
+            Route::OAuth(_) => return Vec::new(),
+            _ => {}
         }
         let Header::Once(origin) = header(head, "origin") else { return Vec::new() };
         if !self.origins.origin(origin) {
@@ -241,6 +296,13 @@ impl Handler for Front {
         })
     }
 
+    fn body_bytes_max(&self, head: &Head) -> usize {
+        match Route::of(head.path()) {
+            Route::OAuth(_) => oauth::BODY_BYTES_MAX,
+            _ => usize::MAX,
+        }
+    }
+
     fn handle(&self, request: Request) -> Reply {
         let cors = self.cors(&request.head).into_iter();
         match self.respond(&request) {
@@ -257,8 +319,8 @@ impl Handler for Front {
 const CORS_HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, \
      Mcp-Session-Id, Last-Event-ID";
 const OLD_SSE: &str = "The SSE transport is gone. Use Streamable HTTP: the MCP endpoint is /mcp.";
-const NO_TOKEN: &str = "This server asks for a bearer token in the Authorization header.";
-const TOKEN_REFUSED: &str = "The bearer token is not accepted here. Sign in again for a new one.";
+const STOPPED: &str =
+    "Too many wrong passwords came, so this one was not tried. Wait, then use an app password of yours.";
 const FOREIGN_HOST: &str = "This Host is not allowed. Set NEXTCLOUD_MCP_SERVER_URL to the address that clients use, \
      or add the host to MCP_ALLOWED_HOSTS.";
 const FOREIGN_ORIGIN: &str = "This Origin is not allowed. Add it to MCP_ALLOWED_ORIGINS if pages of it may use this \
@@ -269,6 +331,24 @@ const ABOUT: &str = concat!(
     "\nThis server lets AI assistants work in a Nextcloud, by the Model Context Protocol.\n\
      MCP endpoint (Streamable HTTP): /mcp\nHealth: /health/live, /health/ready\n"
 );
+
+/// Whether a person looks at the answer.
+fn wants_page(head: &Head) -> bool {
+    head.headers.all("accept").any(|accept| accept.contains("text/html"))
+}
+
+/// Some clients are pages themselves. They bring no cookie, so any origin may.
+fn cors_for_programs(head: &Head) -> Vec<(&'static str, String)> {
+    let mut headers = vec![("Access-Control-Allow-Origin", "*".to_owned())];
+    if head.method == "OPTIONS" {
+        headers.extend([
+            ("Access-Control-Allow-Methods", "GET, POST, OPTIONS".to_owned()),
+            ("Access-Control-Allow-Headers", "Authorization, Content-Type, MCP-Protocol-Version".to_owned()),
+            ("Access-Control-Max-Age", "7200".to_owned()),
+        ]);
+    }
+    headers
+}
 
 fn header<'a>(head: &'a Head, name: &str) -> Header<'a> {
     let mut values = head.headers.all(name);

@@ -3,6 +3,8 @@
 
 mod configuration;
 mod http;
+mod login;
+mod multi_user;
 mod program;
 mod secrets;
 mod stdio;

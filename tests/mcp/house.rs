@@ -29,7 +29,7 @@ pub fn server_of(apps: &[&'static App], nextcloud: Nextcloud, gate: Gate) -> Arc
         clock: Clock::manual(1_795_476_751_042),
         ids: Ids::counting(),
         registry: Registry::of(apps, &Selection::default()),
-        nextcloud,
+        nextcloud: std::sync::Arc::new(nextcloud),
         gate,
         tool_settings: ToolSettings { write_bytes_max: None, public_url: None, excluded_tags: Vec::new() },
         call_timeout: Duration::from_secs(50),

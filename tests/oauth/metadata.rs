@@ -22,7 +22,7 @@ fn both_paths_have_the_document_for_pages_of_any_origin() {
             answer.json(),
             json!({
                 "resource": "http://localhost:8000/mcp",
-                "authorization_servers": [provider.url()],
+                "authorization_servers": ["http://localhost:8000", provider.url()],
                 "scopes_supported": ["notes:read", "notes:write", "files:read", "files:write"],
                 "bearer_methods_supported": ["header"],
                 "resource_name": "Nextcloud MCP",

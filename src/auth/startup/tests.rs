@@ -3,7 +3,7 @@
 use super::*;
 use crate::auth::client_store::InMemory;
 use crate::auth::discovery::tests::tape::{Tape, answer, html, recorded};
-use crate::config::{DiscoveryRetry, OAuthClient, TokenType};
+use crate::config::{DiscoveryRetry, OAuthClient, Storage, TokenType};
 use crate::nextcloud::{Kind, OutsideError, OutsideResponse};
 
 const START_MS: u64 = 1_795_476_555_000;
@@ -34,9 +34,9 @@ pub(in crate::auth) fn config() -> OAuth {
         userinfo_uri: None,
         accepted_audiences: Vec::new(),
         direct_tokens: true,
+        login: crate::config::LoginChoice::Auto,
         userinfo_validation: false,
-        storage: None,
-        encryption_key: None,
+        storage: Storage { file: None, encryption_key: None },
     }
 }
 

@@ -219,7 +219,7 @@ fn a_full_disk_at_the_first_start_leaves_something_to_start_from() {
 #[test]
 fn a_full_disk_loses_nothing_that_was_stored() {
     let folder = Folder::new("full");
-    let tight = Bounds { pages_max: 12, ..Bounds::PRODUCT };
+    let tight = Bounds { pages_max: 40, ..Bounds::PRODUCT };
     let store = Store::open_within(&folder.database(), None, &Ids::random(), tight).expect("opens");
     store.save_client(&client("a")).expect("saves");
     let written = (0..10_000).take_while(|&at| store.audit(&entry(at)).is_ok()).count();

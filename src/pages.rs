@@ -39,7 +39,7 @@ pub fn consent(text: &Text, consent: &Consent, action: &str) -> String {
     let mut body = format!(
         "<p>{}</p><p class=\"soft\">{}</p><p>{destination}</p>\
          <form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"ticket\" value=\"{}\">\
-         <fieldset><legend>{}</legend>",
+         <fieldset><legend>{}</legend><div class=\"scopes\">",
         text.asks.replace("{}", &strong(name)),
         text.unverified,
         escape(action),
@@ -56,7 +56,7 @@ pub fn consent(text: &Text, consent: &Consent, action: &str) -> String {
     }
     let _ = write!(
         body,
-        "</fieldset><p class=\"soft\">{}</p><div class=\"actions\">\
+        "</div></fieldset><p class=\"soft\">{}</p><div class=\"actions\">\
          <button class=\"main\" name=\"allow\" value=\"yes\">{}</button>\
          <button name=\"allow\" value=\"no\">{}</button></div></form>",
         text.afterwards, text.allow, text.deny,
@@ -69,7 +69,7 @@ pub fn waiting(text: &Text, nextcloud: &str, again: &str) -> String {
     let refresh = format!("<meta http-equiv=\"refresh\" content=\"{LOOK_EVERY_S}; url={}\">", escape(again));
     let body = format!(
         "<p>{}</p><div class=\"actions\"><a class=\"button main\" href=\"{}\" target=\"_blank\" rel=\"noreferrer\">{}</a>\
-         <a class=\"button\" href=\"{}\">{}</a></div><p class=\"soft\" role=\"status\"><br>{}</p>",
+         <a class=\"button\" href=\"{}\">{}</a></div><p class=\"soft\" role=\"status\">{}</p>",
         text.waiting,
         escape(nextcloud),
         text.open_nextcloud,
@@ -103,6 +103,8 @@ pub struct Home<'a> {
     /// The MCP endpoint as clients enter it.
     pub endpoint: String,
     pub is_reachable: bool,
+    /// Whether clients show a token that the administrator gives out (`MCP_AUTH_TOKEN`).
+    pub takes_token: bool,
     /// Who is signed in on this page, with their connections; `None` where nobody is.
     pub person: Option<Person<'a>>,
     /// Addresses of the forms.
@@ -127,46 +129,57 @@ pub struct Connection {
     pub used_at: Timestamp,
 }
 
-/// What this server is, how to connect to it, and what the person allowed.
+/// What this server is, what the person allowed, and how to connect to it.
 pub fn home(text: &Text, home: &Home) -> String {
-    let reachable = if home.is_reachable { text.home_reachable } else { text.home_unreachable };
-    let file = format!(
-        "{{\n  \"mcpServers\": {{\n    \"nextcloud\": {{ \"type\": \"http\", \"url\": \"{}\" }}\n  }}\n}}",
-        home.endpoint
-    );
-    let mut body = format!(
-        "<p>{}</p><p role=\"status\">{reachable}</p><h2>{}</h2><p>{}</p><pre>{endpoint}</pre>",
-        text.home_about,
-        text.home_connect,
-        text.home_address,
-        endpoint = escape(&home.endpoint),
-    );
+    let reachable = if home.is_reachable {
+        format!("<p role=\"status\">{}</p>", text.home_reachable)
+    } else {
+        format!("<p role=\"status\" class=\"bad\">{}</p>", text.home_unreachable)
+    };
+    let mut body = format!("<p>{}</p>{reachable}", text.home_about);
+    // Whoever is signed in has connected before, and came for what is there.
+    if let Some(person) = &home.person {
+        connections(text, home, person, &mut body);
+    }
+    connect(text, home, &mut body);
+    if let (None, Some(sign_in)) = (&home.person, &home.sign_in) {
+        let _ = write!(
+            body,
+            "<h2>{}</h2><p>{}</p><form method=\"post\" action=\"{}\"><button>{}</button></form>",
+            text.connections,
+            text.sign_in_why,
+            escape(sign_in),
+            text.sign_in,
+        );
+    }
+    page(text, text.product, "", &body)
+}
+
+fn connect(text: &Text, home: &Home, body: &mut String) {
+    let endpoint = escape(&home.endpoint);
+    let _ = write!(body, "<h2>{}</h2><p>{}</p><pre>{endpoint}</pre>", text.home_connect, text.home_address);
     if home.sign_in.is_some() {
         let _ = write!(body, "<p>{}</p>", text.home_then);
     }
+    let (mut flag, mut member) = ("", "");
+    if home.takes_token {
+        let _ = write!(body, "<p>{}</p>", text.home_token);
+        flag = " \\\n  --header \"Authorization: Bearer TOKEN\"";
+        member = ",\n      \"headers\": { \"Authorization\": \"Bearer TOKEN\" }";
+    }
+    let command = format!("claude mcp add --transport http nextcloud \\\n  {}{flag}", home.endpoint);
+    let file = format!(
+        "{{\n  \"mcpServers\": {{\n    \"nextcloud\": {{\n      \"type\": \"http\",\n      \"url\": \"{}\"{member}\n    }}\n  }}\n}}",
+        home.endpoint
+    );
     let _ = write!(
         body,
-        "<p>{}</p><pre>claude mcp add --transport http nextcloud {endpoint}</pre><p>{}</p><pre>{}</pre>",
+        "<p>{}</p><pre>{}</pre><p>{}</p><pre>{}</pre>",
         text.home_claude_code,
+        escape(&command),
         text.home_file,
         escape(&file),
-        endpoint = escape(&home.endpoint),
     );
-    match (&home.person, &home.sign_in) {
-        (Some(person), _) => connections(text, home, person, &mut body),
-        (None, Some(sign_in)) => {
-            let _ = write!(
-                body,
-                "<h2>{}</h2><p>{}</p><form method=\"post\" action=\"{}\"><button>{}</button></form>",
-                text.connections,
-                text.sign_in_why,
-                escape(sign_in),
-                text.sign_in,
-            );
-        }
-        (None, None) => {}
-    }
-    page(text, text.product, "", &body)
 }
 
 fn connections(text: &Text, home: &Home, person: &Person, body: &mut String) {
@@ -187,19 +200,20 @@ fn connections(text: &Text, home: &Home, person: &Person, body: &mut String) {
         let used = connection.used_at.rfc3339();
         let _ = write!(
             body,
-            "<li>{} <span class=\"soft\">{}</span><br>{}<form method=\"post\" action=\"{}\">{ticket}\
-             <input type=\"hidden\" name=\"grant\" value=\"{}\"><button>{}</button></form></li>",
+            "<li>{} <span class=\"soft\">{}</span><p>{}</p><form method=\"post\" action=\"{}\">{ticket}\
+             <input type=\"hidden\" name=\"grant\" value=\"{}\"><button aria-label=\"{revoke}: {}\">{revoke}</button></form></li>",
             strong(name),
             text.last_used.replace("{}", used.split('T').next().unwrap_or_default()),
             scopes.join(", "),
             escape(&home.revoke),
             escape(&connection.id),
-            text.revoke,
+            escape(name),
+            revoke = text.revoke,
         );
     }
     let _ = write!(
         body,
-        "</ul><form method=\"post\" action=\"{}\">{ticket}<p><button>{}</button></p></form>",
+        "</ul><form method=\"post\" action=\"{}\">{ticket}<button>{}</button></form>",
         escape(&home.sign_out),
         text.sign_out,
     );
@@ -304,6 +318,7 @@ mod tests {
             &Home {
                 endpoint: EVIL.into(),
                 is_reachable: true,
+                takes_token: true,
                 person: Some(person),
                 sign_in: None,
                 revoke: EVIL.into(),

@@ -86,6 +86,11 @@ impl Access {
         }
     }
 
+    /// Whether callers show a token that the administrator gives out.
+    pub fn takes_token(&self) -> bool {
+        matches!(self, Access::SingleUser { token: Some(_), .. })
+    }
+
     /// Our own authorization server, in the mode that has it.
     pub fn broker(&self) -> Option<&Broker> {
         match self {

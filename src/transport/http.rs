@@ -249,7 +249,7 @@ impl Front {
 
     fn home(&self, head: &Head) -> Response {
         let (is_reachable, _) = self.health.ready(&self.server, Ok(()));
-        oauth::home(self.access.broker(), head, format!("{}/mcp", self.address), is_reachable)
+        oauth::home(&self.access, head, format!("{}/mcp", self.address), is_reachable)
     }
 
     /// What a browser needs to read the answer; only for origins that passed the check.

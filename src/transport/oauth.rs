@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::access::Access;
 use crate::broker::error::{Code, OAuthError};
 use crate::broker::form::Form;
 use crate::broker::metadata::METADATA_PATHS;
@@ -10,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::http::{Head, Request, Response};
 use crate::pages::text::Text;
 use crate::pages::{self, Connection, Home, Person};
+use crate::secret::Secret;
 use crate::tool::Scope;
 
 /// What a path below the authorization server leads to.
@@ -129,7 +131,11 @@ fn browser(broker: &Broker, endpoint: Endpoint, request: &Request) -> Response {
         Endpoint::SignIn => broker.sign_in(&browser),
         _ => broker.wait(&parameters, &browser),
     };
-    let response = shown(broker, text, answer);
+    let response = match answer {
+        // Answered to the form itself, the page could be neither loaded anew nor come back to.
+        Answer::Waiting { ticket, .. } if head.method == "POST" => redirect(&wait_address(broker, &ticket)),
+        answer => shown(broker, text, answer),
+    };
     match broker.cookie_of(&browser) {
         Some(cookie) => response.with("Set-Cookie", cookie.expose()),
         None => response,
@@ -144,11 +150,14 @@ fn shown(broker: &Broker, text: &Text, answer: Answer) -> Response {
             redirect(&url).with("Set-Cookie", broker.cookie_of_session(&session).expose())
         }
         Answer::Waiting { ticket, url } => {
-            let again = broker.at(&format!("/oauth/wait?ticket={}", ticket.expose()));
-            page(200, pages::waiting(text, &url, &again))
+            page(200, pages::waiting(text, &url, &wait_address(broker, &ticket)))
         }
         Answer::Problem(why) => problem(text, &why),
     }
+}
+
+fn wait_address(broker: &Broker, ticket: &Secret) -> String {
+    broker.at(&format!("/oauth/wait?ticket={}", ticket.expose()))
 }
 
 /// A form of the page with one's connections.
@@ -170,7 +179,8 @@ fn person(broker: &Broker, endpoint: Endpoint, request: &Request) -> Response {
 }
 
 /// The page at `/`. Without a broker there is nothing to sign in to.
-pub(super) fn home(broker: Option<&Broker>, head: &Head, endpoint: String, is_reachable: bool) -> Response {
+pub(super) fn home(access: &Access, head: &Head, endpoint: String, is_reachable: bool) -> Response {
+    let broker = access.broker();
     let text = Text::for_browser(head.headers.get("accept-language"));
     let session = broker.and_then(|broker| broker.session(head.headers.all("cookie")));
     let signed_in = broker.zip(session.as_ref()).and_then(|(broker, session)| broker.person(session));
@@ -196,6 +206,7 @@ pub(super) fn home(broker: Option<&Broker>, head: &Head, endpoint: String, is_re
     let home = Home {
         endpoint,
         is_reachable,
+        takes_token: access.takes_token(),
         person,
         sign_in: broker.map(|broker| broker.at("/oauth/sign-in")),
         revoke: at("/oauth/connections/end"),

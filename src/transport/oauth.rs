@@ -56,7 +56,9 @@ impl Endpoint {
 
     pub(super) fn allow(self) -> &'static str {
         match self {
-            Endpoint::Metadata | Endpoint::Authorize | Endpoint::Callback | Endpoint::Wait => "GET, HEAD",
+            Endpoint::Metadata => "GET, HEAD",
+            // No HEAD: these do something.
+            Endpoint::Authorize | Endpoint::Callback | Endpoint::Wait => "GET",
             _ => "POST",
         }
     }
@@ -239,6 +241,8 @@ fn redirect(url: &str) -> Response {
     guarded(Response::empty(303)).with("Location", url)
 }
 
+/// No `Cross-Origin-Opener-Policy`: clients that are pages open the login in a window of its own, and a policy here would
+/// cut that window off from them for good.
 fn guarded(response: Response) -> Response {
     response
         .with("Cache-Control", "no-store")
@@ -246,7 +250,6 @@ fn guarded(response: Response) -> Response {
         .with("X-Content-Type-Options", "nosniff")
         // Not `no-referrer`: with it browsers send `Origin: null` along with our own forms.
         .with("Referrer-Policy", "same-origin")
-        .with("Cross-Origin-Opener-Policy", "same-origin")
 }
 
 fn json(status: u16, body: &Value) -> Response {

@@ -139,6 +139,9 @@ impl OidcLogin {
         if answer.status != 200 {
             let code =
                 serde_json::from_slice(&answer.body).map_or(String::new(), |refused: Refused| refused.error);
+            if code == "invalid_client" {
+                return Err(LoginError::ClientRefused);
+            }
             let why = format!("the token endpoint answered {} {:.60}", answer.status, code.escape_debug());
             return Err(if answer.status >= 500 {
                 LoginError::Unavailable(why)

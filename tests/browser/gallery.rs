@@ -42,8 +42,10 @@ fn page(text: &Text, fill: Fill, name: &str) -> Option<String> {
         "waiting" => pages::waiting(text, "/granted", "/later"),
         "problem" => pages::problem(text, &Problem::NoLogin),
         "fault" => {
-            let about = "redirect_uri is not one that the client registered";
-            pages::problem(text, &Problem::Request(OAuthError::new(Code::InvalidRequest, about)))
+            let about = "code_challenge_method must be S256";
+            let error = OAuthError::new(Code::InvalidRequest, about);
+            let host = if fill == Fill::Usual { "claude.ai".into() } else { unbroken() };
+            pages::problem(text, &Problem::RequestOfSite { error, host, back: "/home".into() })
         }
         "home" => pages::home(text, &home(fill, None)),
         "signed-in" => pages::home(text, &home(fill, Some(connections(fill)))),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::cloud::{Cloud, PASSWORD, html};
 use crate::driver::{Browser, Setup};
-use crate::site::{Running, Site};
+use crate::site::{INITIALIZED, Running, Site};
 use crate::wire::{self, Answered, read_answer, send};
 
 /// The server as browsers see it; each browser is told where that leads.
@@ -36,18 +36,19 @@ pub struct App<'a> {
 impl House {
     /// Where people sign in at the provider.
     pub fn new() -> House {
-        House::of(|site| site)
+        House::of(|site| site, INITIALIZED)
     }
 
     /// Where people sign in by Login Flow v2.
     pub fn with_login_flow() -> House {
-        House::of(|site| site.with("MCP_LOGIN", "login_flow"))
+        House::of(|site| site.with("MCP_LOGIN", "login_flow"), "Sign-in uses Login Flow v2")
     }
 
-    fn of(change: impl Fn(Site) -> Site) -> House {
+    fn of(change: impl Fn(Site) -> Site, started: &str) -> House {
         let cloud = Cloud::new();
         let site = change(Site::new(&cloud.provider));
-        let running = site.ready();
+        let mut running = site.listening();
+        running.wait_for(started);
         House { cloud, running, _site: site }
     }
 

@@ -18,8 +18,9 @@ use crate::clock::Timestamp;
 use text::Text;
 
 const STYLE: &str = include_str!("pages/style.css");
-/// How often a waiting page looks whether Nextcloud said yes, in seconds. Without a script it is loaded anew.
-const LOOK_EVERY_S: u32 = 3;
+/// How often a waiting page looks whether Nextcloud said yes, in seconds. Without a script it is loaded anew, and whoever
+/// goes through it by keyboard begins again: hence not more often, and hence the focus on what comes first.
+const LOOK_EVERY_S: u32 = 5;
 
 /// `Content-Security-Policy` of every page: our one style sheet, and nothing else. Forms may go on to other sites, since
 /// the answer to one sends the browser to Nextcloud or back to the application, and browsers count that in.
@@ -68,7 +69,7 @@ pub fn consent(text: &Text, consent: &Consent, action: &str) -> String {
 pub fn waiting(text: &Text, nextcloud: &str, again: &str) -> String {
     let refresh = format!("<meta http-equiv=\"refresh\" content=\"{LOOK_EVERY_S}; url={}\">", escape(again));
     let body = format!(
-        "<p>{}</p><div class=\"actions\"><a class=\"button main\" href=\"{}\" target=\"_blank\" rel=\"noreferrer\">{}</a>\
+        "<p>{}</p><div class=\"actions\"><a class=\"button main\" autofocus href=\"{}\" target=\"_blank\" rel=\"noreferrer\">{}</a>\
          <a class=\"button\" href=\"{}\">{}</a></div><p class=\"soft\" role=\"status\">{}</p>",
         text.waiting,
         escape(nextcloud),

@@ -108,17 +108,16 @@ fn a_form_that_is_sent_twice_counts_once() {
     browser.evaluate("document.forms[0].target = '_blank'");
     browser.button("Allow and sign in").click();
     browser.button("Allow and sign in").click();
-    let windows = browser.windows();
-    assert_eq!(windows.len(), 3);
+    let twins = browser.others(3);
     let address = |window: &String| {
         browser.switch_to(window);
         browser.see("Log in to Nextcloud");
         browser.url()
     };
-    assert_eq!(address(&windows[1]), address(&windows[2]), "one login, one state");
+    assert_eq!(address(&twins[0]), address(&twins[1]), "one login, one state");
     log_in(&browser);
     browser.see("Back at the client");
-    browser.switch_to(&windows[1]);
+    browser.switch_to(&twins[0]);
     log_in(&browser);
     browser.see("Back at the client");
     assert_eq!((house.cloud.exchanges(), app.arrivals(), house.cloud.app_passwords()), (1, 2, 1));

@@ -4,6 +4,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -151,10 +152,18 @@ impl Browser {
         self.get("/window").as_str().expect("a window").to_owned()
     }
 
-    /// The windows and tabs, the oldest first.
-    pub fn windows(&self) -> Vec<String> {
-        let windows = self.get("/window/handles");
-        windows.as_array().expect("windows").iter().filter_map(Value::as_str).map(str::to_owned).collect()
+    /// Waits until there are so many windows and tabs; gives all but the one that is looked at.
+    pub fn others(&self, count: usize) -> Vec<String> {
+        let (own, deadline) = (self.window(), Instant::now() + PATIENCE);
+        loop {
+            let windows = self.get("/window/handles");
+            let windows = windows.as_array().expect("windows");
+            if windows.len() == count {
+                let names = windows.iter().filter_map(Value::as_str).filter(|name| *name != own);
+                return names.map(str::to_owned).collect();
+            }
+            assert!(Instant::now() < deadline, "{count} windows are awaited: {windows:?}");
+        }
     }
 
     pub fn switch_to(&self, window: &str) {

@@ -46,3 +46,20 @@ fn a_client_is_connected_and_taken_back_by_keyboard() {
     browser.see("No assistant has access.");
     assert_quiet(&browser);
 }
+
+#[test]
+#[ignore = "needs chromedriver; .ci/run runs them"]
+fn the_waiting_page_needs_no_haste() {
+    let house = House::with_login_flow();
+    let (app, browser) = (house.app("Claude"), house.browser());
+    browser.go(&app.start());
+    browser.button("Allow and sign in").click();
+    browser.see("Sign in at Nextcloud");
+    // It is loaded anew time and again, and one key is enough each time.
+    browser.reload();
+    browser.see("Sign in at Nextcloud");
+    assert_eq!(browser.focus().label(), "Open Nextcloud");
+    browser.press(ENTER);
+    browser.switch_to(&browser.others(2)[0]);
+    browser.see("Account access");
+}

@@ -27,7 +27,7 @@ pub struct Pending {
 #[derive(Clone, Debug)]
 pub enum Purpose {
     /// A client wants to act for the person.
-    Client(Authorization),
+    Client(Box<Authorization>),
     /// The person wants to see their connections on `/`.
     Page,
 }

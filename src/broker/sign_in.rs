@@ -110,8 +110,11 @@ impl Broker {
         if let Err(error) = self.store.use_mcp_client(&authorization.client.id, self.clock.now().unix_s()) {
             log::warn!("{error}");
         }
-        let pending =
-            Pending { purpose: Purpose::Client(authorization), browser: browser.hash(), stage: Stage::Asked };
+        let pending = Pending {
+            purpose: Purpose::Client(Box::new(authorization)),
+            browser: browser.hash(),
+            stage: Stage::Asked,
+        };
         self.logins.insert(hash_of(ticket.expose()), pending, self.clock.monotonic());
         Ok(Answer::Consent(consent))
     }
@@ -224,7 +227,7 @@ impl Broker {
     fn complete(&self, ticket: &Hash, purpose: Purpose, scopes: &[Scope], identity: Identity) -> Answer {
         let user_id = identity.user_id.clone();
         let back = match purpose {
-            Purpose::Client(authorization) => self.granted(authorization, scopes, identity),
+            Purpose::Client(authorization) => self.granted(*authorization, scopes, identity),
             Purpose::Page => {
                 self.give_back(&identity);
                 Ok(self.at("/"))
@@ -303,8 +306,8 @@ impl Broker {
 
     fn back(&self, purpose: &Purpose, error: &OAuthError) -> String {
         match purpose {
-            Purpose::Client(Authorization { redirect_uri, state, .. }) => {
-                self.back_with_error(redirect_uri, state.as_deref(), error)
+            Purpose::Client(asked) => {
+                self.back_with_error(&asked.redirect_uri, asked.state.as_deref(), error)
             }
             Purpose::Page => self.at("/"),
         }

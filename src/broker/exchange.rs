@@ -29,6 +29,8 @@ const REFRESH_S: u64 = 90 * 86_400;
 /// What our access and refresh tokens begin with; a scanner of leaked secrets can tell them by it.
 pub const ACCESS_PREFIX: &str = "nma_";
 const REFRESH_PREFIX: &str = "nmr_";
+/// The last use of a grant is written down this often, in seconds: not with each call.
+const USES_APART_S: u64 = 600;
 /// Accounts that are kept in memory at a time.
 const ACCOUNTS_MAX: usize = 1_000;
 
@@ -86,6 +88,11 @@ impl Broker {
         };
         let grant = self.store.grant(&row.grant_id).map_err(unavailable)?;
         let Some(grant) = grant.filter(|grant| grant.ended_at.is_none()) else { return Ok(None) };
+        if now.saturating_sub(grant.used_at) >= USES_APART_S
+            && let Err(error) = self.store.use_grant(&grant.id, now)
+        {
+            log::warn!("{error}");
+        }
         let scopes = row.scopes.split(' ').filter_map(Scope::parse).collect();
         Ok(Some(Caller {
             name: grant.user_id.clone(),

@@ -306,8 +306,8 @@ impl Broker {
 
     fn back(&self, purpose: &Purpose, error: &OAuthError) -> String {
         match purpose {
-            Purpose::Client(request) => {
-                self.back_with_error(&request.redirect_uri, request.state.as_deref(), error)
+            Purpose::Client(asked) => {
+                self.back_with_error(&asked.redirect_uri, asked.state.as_deref(), error)
             }
             Purpose::Page => self.at("/"),
         }

@@ -313,28 +313,6 @@ fn a_form_that_is_sent_twice_begins_one_login() {
 }
 
 #[test]
-fn nobody_is_sent_to_a_web_site_unasked() {
-    let house = House::new("site");
-    let client = house.register(json!({"redirect_uris": ["https://evil.example/cb", "cursor://x/cb"]}));
-    let ask = |redirect_uri: &str| {
-        let mut fields = House::request(text(&client, "client_id"));
-        fields.retain(|(name, _)| !["redirect_uri", "response_type"].contains(name));
-        fields.extend([("redirect_uri", redirect_uri.to_owned()), ("response_type", "token".to_owned())]);
-        house.broker.authorize(&form(&fields), &house.browser)
-    };
-    match ask("https://evil.example/cb") {
-        Answer::Problem(problem @ Problem::RequestOfSite { .. }) => {
-            let Problem::RequestOfSite { host, back, .. } = &problem else { unreachable!() };
-            assert_eq!((problem.status(), host.as_str()), (400, "evil.example"));
-            assert_eq!(parameter(back, "error").as_deref(), Some("unsupported_response_type"));
-        }
-        other => panic!("{other:?}"),
-    }
-    // An application on the person's own machine learns of it at once.
-    assert!(redirect(ask("cursor://x/cb")).starts_with("cursor://x/cb?error=unsupported_response_type"));
-}
-
-#[test]
 fn another_browser_cannot_go_on_with_a_login() {
     let house = House::new("browser");
     let client = house.public_client();
@@ -604,6 +582,22 @@ fn session(answer: Answer) -> Session {
     match answer {
         Answer::SignedIn { session, .. } => session,
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_last_use_of_a_connection_is_known_to_ten_minutes() {
+    let house = House::new("use");
+    let client = house.public_client();
+    let tokens = house.exchange(&client, &house.code(&client)).expect("tokens");
+    let used_at = || house.broker.connections("alice").unwrap()[0].used_at;
+    let begin = used_at();
+    for (after_s, noted_s) in [(599, 0), (601, 601), (1_200, 601), (1_201, 1_201)] {
+        house
+            .clock
+            .advance(Duration::from_secs(begin + after_s) - Duration::from_secs(house.clock.now().unix_s()));
+        assert!(house.is_let_in(text(&tokens, "access_token")));
+        assert_eq!(used_at() - begin, noted_s, "after {after_s} s");
     }
 }
 

@@ -70,7 +70,8 @@ fn without_the_oidc_app_people_sign_in_by_login_flow_v2() {
     assert_eq!(running.get("/health/ready").status, 200);
 
     let (client, browser) = (Client::registered(&running), Browser::new(&running));
-    let page = browser.say_yes(&browser.ticket(&client.authorize_url(&[])));
+    // The form's answer leads to the page, which so can be loaded anew and come back to.
+    let page = browser.get(&location(&browser.say_yes(&browser.ticket(&client.authorize_url(&[])))));
     assert_eq!(page.status, 200, "{}", page.whole);
     let nextcloud = format!("href=\"{}/login/v2/flow/flow-token\"", cloud.provider.url());
     assert!(page.whole.contains(&nextcloud), "{}", page.whole);
@@ -96,7 +97,7 @@ fn login_flow_v2_can_be_chosen_and_then_no_provider_is_asked() {
     running.wait_for(&format!("{NO_PROVIDER}: MCP_LOGIN=login_flow"));
     assert_eq!(running.get("/health/ready").status, 200);
     let (client, browser) = (Client::registered(&running), Browser::new(&running));
-    let page = browser.say_yes(&browser.ticket(&client.authorize_url(&[])));
+    let page = browser.get(&location(&browser.say_yes(&browser.ticket(&client.authorize_url(&[])))));
     assert!(page.whole.contains("/login/v2/flow/flow-token"), "{}", page.whole);
     assert!(cloud.provider.asked("openid-configuration").is_empty());
     running.stopped();

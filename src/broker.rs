@@ -95,7 +95,7 @@ impl Broker {
             store,
             login,
             documents,
-            throttle: Throttle::new(clock.clone()),
+            throttle: Throttle::of_registrations(clock.clone()),
             logins: Logins::default(),
             codes: Codes::default(),
             accounts: Mutex::default(),

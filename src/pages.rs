@@ -18,8 +18,9 @@ use crate::clock::Timestamp;
 use text::Text;
 
 const STYLE: &str = include_str!("pages/style.css");
-/// How often a waiting page looks whether Nextcloud said yes, in seconds. Without a script it is loaded anew.
-const LOOK_EVERY_S: u32 = 3;
+/// How often a waiting page looks whether Nextcloud said yes, in seconds. Without a script it is loaded anew, and whoever
+/// goes through it by keyboard begins again: hence not more often, and hence the focus on what comes first.
+const LOOK_EVERY_S: u32 = 5;
 
 /// `Content-Security-Policy` of every page: our one style sheet, and nothing else. Forms may go on to other sites, since
 /// the answer to one sends the browser to Nextcloud or back to the application, and browsers count that in.
@@ -39,7 +40,7 @@ pub fn consent(text: &Text, consent: &Consent, action: &str) -> String {
     let mut body = format!(
         "<p>{}</p><p class=\"soft\">{}</p><p>{destination}</p>\
          <form method=\"post\" action=\"{}\"><input type=\"hidden\" name=\"ticket\" value=\"{}\">\
-         <fieldset><legend>{}</legend>",
+         <fieldset><legend>{}</legend><div class=\"scopes\">",
         text.asks.replace("{}", &strong(name)),
         text.unverified,
         escape(action),
@@ -56,7 +57,7 @@ pub fn consent(text: &Text, consent: &Consent, action: &str) -> String {
     }
     let _ = write!(
         body,
-        "</fieldset><p class=\"soft\">{}</p><div class=\"actions\">\
+        "</div></fieldset><p class=\"soft\">{}</p><div class=\"actions\">\
          <button class=\"main\" name=\"allow\" value=\"yes\">{}</button>\
          <button name=\"allow\" value=\"no\">{}</button></div></form>",
         text.afterwards, text.allow, text.deny,
@@ -68,8 +69,8 @@ pub fn consent(text: &Text, consent: &Consent, action: &str) -> String {
 pub fn waiting(text: &Text, nextcloud: &str, again: &str) -> String {
     let refresh = format!("<meta http-equiv=\"refresh\" content=\"{LOOK_EVERY_S}; url={}\">", escape(again));
     let body = format!(
-        "<p>{}</p><div class=\"actions\"><a class=\"button main\" href=\"{}\" target=\"_blank\" rel=\"noreferrer\">{}</a>\
-         <a class=\"button\" href=\"{}\">{}</a></div><p class=\"soft\" role=\"status\"><br>{}</p>",
+        "<p>{}</p><div class=\"actions\"><a class=\"button main\" autofocus href=\"{}\" target=\"_blank\" rel=\"noreferrer\">{}</a>\
+         <a class=\"button\" href=\"{}\">{}</a></div><p class=\"soft\" role=\"status\">{}</p>",
         text.waiting,
         escape(nextcloud),
         text.open_nextcloud,
@@ -83,17 +84,25 @@ pub fn waiting(text: &Text, nextcloud: &str, again: &str) -> String {
 /// Says why it goes no further, and what to do.
 pub fn problem(text: &Text, problem: &Problem) -> String {
     let (words, detail) = match problem {
-        Problem::Request(error) => (text.problem_request, Some(error.to_string())),
+        Problem::Request(error) | Problem::RequestOfSite { error, .. } => {
+            (text.problem_request, Some(error.to_string()))
+        }
         Problem::NoLogin => (text.problem_no_login, None),
         Problem::Login(LoginError::Denied) => (text.problem_denied, None),
         Problem::Login(LoginError::Expired) => (text.problem_expired, None),
-        Problem::Login(LoginError::Unavailable(_)) => (text.problem_nextcloud, None),
+        Problem::Login(LoginError::Unavailable(_) | LoginError::ClientRefused) => {
+            (text.problem_nextcloud, None)
+        }
         Problem::Login(LoginError::Rejected(_)) => (text.problem_rejected, None),
         Problem::Unavailable(error) => (text.problem_ours, Some(error.to_string())),
     };
     let mut body = format!("<p>{words}</p>");
     if let Some(detail) = detail {
         let _ = write!(body, "<p class=\"soft\">{}</p>", escape(&detail));
+    }
+    if let Problem::RequestOfSite { host, back, .. } = problem {
+        let words = text.back_to.replace("{}", &escape(host));
+        let _ = write!(body, "<p><a class=\"button\" href=\"{}\">{words}</a></p>", escape(back));
     }
     page(text, text.problem_title, "", &body)
 }
@@ -103,14 +112,24 @@ pub struct Home<'a> {
     /// The MCP endpoint as clients enter it.
     pub endpoint: String,
     pub is_reachable: bool,
-    /// Each request has to bring a user name and an app password.
-    pub asks_password: bool,
+    /// What clients have to show with each request, where they do not sign in.
+    pub shown: Shown,
     /// Who is signed in on this page, with their connections; `None` where nobody is.
     pub person: Option<Person<'a>>,
     /// Addresses of the forms.
     pub sign_in: Option<String>,
     pub revoke: String,
     pub sign_out: String,
+}
+
+/// What clients show instead of a token that they got by signing in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Nothing,
+    /// A token that the administrator gives out (`MCP_AUTH_TOKEN`).
+    Token,
+    /// The user name and an app password of their person.
+    Password,
 }
 
 /// The person who is signed in on `/`.
@@ -129,61 +148,66 @@ pub struct Connection {
     pub used_at: Timestamp,
 }
 
-/// What this server is, how to connect to it, and what the person allowed.
+/// What this server is, what the person allowed, and how to connect to it.
 pub fn home(text: &Text, home: &Home) -> String {
-    let reachable = if home.is_reachable { text.home_reachable } else { text.home_unreachable };
-    let (headers, option) = match home.asks_password {
-        true => (
-            ",\n      \"headers\": { \"Authorization\": \"Basic VALUE\" }",
-            " --header 'Authorization: Basic VALUE'",
-        ),
-        false => ("", ""),
+    let reachable = if home.is_reachable {
+        format!("<p role=\"status\">{}</p>", text.home_reachable)
+    } else {
+        format!("<p role=\"status\" class=\"bad\">{}</p>", text.home_unreachable)
     };
-    let file = format!(
-        "{{\n  \"mcpServers\": {{\n    \"nextcloud\": {{ \"type\": \"http\", \"url\": \"{}\"{headers} }}\n  }}\n}}",
-        home.endpoint
-    );
-    let mut body = format!(
-        "<p>{}</p><p role=\"status\">{reachable}</p><h2>{}</h2><p>{}</p><pre>{endpoint}</pre>",
-        text.home_about,
-        text.home_connect,
-        text.home_address,
-        endpoint = escape(&home.endpoint),
-    );
+    let mut body = format!("<p>{}</p>{reachable}", text.home_about);
+    // Whoever is signed in has connected before, and came for what is there.
+    if let Some(person) = &home.person {
+        connections(text, home, person, &mut body);
+    }
+    connect(text, home, &mut body);
+    if let (None, Some(sign_in)) = (&home.person, &home.sign_in) {
+        let _ = write!(
+            body,
+            "<h2>{}</h2><p>{}</p><form method=\"post\" action=\"{}\"><button>{}</button></form>",
+            text.connections,
+            text.sign_in_why,
+            escape(sign_in),
+            text.sign_in,
+        );
+    }
+    page(text, text.product, "", &body)
+}
+
+fn connect(text: &Text, home: &Home, body: &mut String) {
+    let endpoint = escape(&home.endpoint);
+    let _ = write!(body, "<h2>{}</h2><p>{}</p><pre>{endpoint}</pre>", text.home_connect, text.home_address);
     if home.sign_in.is_some() {
         let _ = write!(body, "<p>{}</p>", text.home_then);
     }
-    if home.asks_password {
-        let _ = write!(
-            body,
-            "<p>{}</p><pre>printf %s 'NAME:APP-PASSWORD' | base64 -w0</pre>",
-            text.home_password
-        );
-    }
+    let value = match home.shown {
+        Shown::Nothing => None,
+        Shown::Token => {
+            let _ = write!(body, "<p>{}</p>", text.home_token);
+            Some("Bearer TOKEN")
+        }
+        Shown::Password => {
+            let command = "printf %s 'NAME:APP-PASSWORD' | base64 -w0";
+            let _ = write!(body, "<p>{}</p><pre>{command}</pre>", text.home_password);
+            Some("Basic VALUE")
+        }
+    };
+    let part = |write: fn(&str) -> String| value.map(write).unwrap_or_default();
+    let flag = part(|value| format!(" \\\n  --header \"Authorization: {value}\""));
+    let member = part(|value| format!(",\n      \"headers\": {{ \"Authorization\": \"{value}\" }}"));
+    let command = format!("claude mcp add --transport http nextcloud \\\n  {}{flag}", home.endpoint);
+    let file = format!(
+        "{{\n  \"mcpServers\": {{\n    \"nextcloud\": {{\n      \"type\": \"http\",\n      \"url\": \"{}\"{member}\n    }}\n  }}\n}}",
+        home.endpoint
+    );
     let _ = write!(
         body,
-        "<p>{}</p><pre>claude mcp add --transport http nextcloud {endpoint}{option}</pre><p>{}</p><pre>{}</pre>",
+        "<p>{}</p><pre>{}</pre><p>{}</p><pre>{}</pre>",
         text.home_claude_code,
+        escape(&command),
         text.home_file,
         escape(&file),
-        endpoint = escape(&home.endpoint),
-        option = escape(option),
     );
-    match (&home.person, &home.sign_in) {
-        (Some(person), _) => connections(text, home, person, &mut body),
-        (None, Some(sign_in)) => {
-            let _ = write!(
-                body,
-                "<h2>{}</h2><p>{}</p><form method=\"post\" action=\"{}\"><button>{}</button></form>",
-                text.connections,
-                text.sign_in_why,
-                escape(sign_in),
-                text.sign_in,
-            );
-        }
-        (None, None) => {}
-    }
-    page(text, text.product, "", &body)
 }
 
 fn connections(text: &Text, home: &Home, person: &Person, body: &mut String) {
@@ -204,19 +228,20 @@ fn connections(text: &Text, home: &Home, person: &Person, body: &mut String) {
         let used = connection.used_at.rfc3339();
         let _ = write!(
             body,
-            "<li>{} <span class=\"soft\">{}</span><br>{}<form method=\"post\" action=\"{}\">{ticket}\
-             <input type=\"hidden\" name=\"grant\" value=\"{}\"><button>{}</button></form></li>",
+            "<li>{} <span class=\"soft\">{}</span><p>{}</p><form method=\"post\" action=\"{}\">{ticket}\
+             <input type=\"hidden\" name=\"grant\" value=\"{}\"><button aria-label=\"{revoke}: {}\">{revoke}</button></form></li>",
             strong(name),
             text.last_used.replace("{}", used.split('T').next().unwrap_or_default()),
             scopes.join(", "),
             escape(&home.revoke),
             escape(&connection.id),
-            text.revoke,
+            escape(name),
+            revoke = text.revoke,
         );
     }
     let _ = write!(
         body,
-        "</ul><form method=\"post\" action=\"{}\">{ticket}<p><button>{}</button></p></form>",
+        "</ul><form method=\"post\" action=\"{}\">{ticket}<button>{}</button></form>",
         escape(&home.sign_out),
         text.sign_out,
     );
@@ -321,7 +346,7 @@ mod tests {
             &Home {
                 endpoint: EVIL.into(),
                 is_reachable: true,
-                asks_password: true,
+                shown: Shown::Token,
                 person: Some(person),
                 sign_in: None,
                 revoke: EVIL.into(),
@@ -337,6 +362,14 @@ mod tests {
         let error = OAuthError::new(Code::InvalidRequest, "client_id is missing");
         for (shown, part) in [
             (Problem::Request(error.clone()), "invalid_request: client_id is missing"),
+            (
+                Problem::RequestOfSite {
+                    error: error.clone(),
+                    host: "a.example".into(),
+                    back: "https://a.example/cb?error=x&state=\"y".into(),
+                },
+                "href=\"https://a.example/cb?error=x&amp;state=&quot;y\">Back to a.example</a>",
+            ),
             (Problem::NoLogin, "Start again in the application"),
             (Problem::Login(LoginError::Unavailable("https://internal/".into())), "Try again in a minute"),
             (Problem::Login(LoginError::Rejected("bad nonce".into())), "was not accepted"),

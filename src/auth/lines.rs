@@ -26,10 +26,9 @@ pub enum Event<'a> {
         error: &'a DiscoveryError,
         url: &'a str,
     },
-    /// The same, where it only means that Nextcloud has no such app.
-    NoProvider {
-        error: &'a DiscoveryError,
-        url: &'a str,
+    /// There is no provider for people to sign in at, and none is needed.
+    LoginFlow {
+        reason: &'a str,
     },
     Preconfigured {
         client_id: &'a str,
@@ -81,7 +80,6 @@ impl Event<'_> {
             | Event::RegistrationFailed(_) => Level::Error,
             Event::AttemptFailed(_)
             | Event::PkceNotAdvertised
-            | Event::NoProvider { .. }
             | Event::StoredClientNotUsed(Why::Expired { .. } | Why::Refused)
             | Event::ScopesMissing(_)
             | Event::OldClientNotDeleted { .. }
@@ -118,8 +116,9 @@ impl fmt::Display for Event<'_> {
             ),
             Event::PkceWithoutS256(methods) => f.write_str(&pkce_failure(methods)),
             Event::Discovered => f.write_str("OIDC discovery successful"),
-            Event::DiscoveryFailed { error, url } | Event::NoProvider { error, url } => {
-                f.write_str(&discovery_failure(error, url))
+            Event::DiscoveryFailed { error, url } => f.write_str(&discovery_failure(error, url)),
+            Event::LoginFlow { reason } => {
+                write!(f, "Sign-in uses Login Flow v2, which every Nextcloud has: {reason}")
             }
             Event::Preconfigured { client_id } => write!(f, "Using pre-configured OAuth client: {client_id}"),
             Event::PreconfiguredRefused { client_id } => write!(

@@ -12,7 +12,7 @@ use super::registrar::Registrar;
 use super::registration::{AskedScopes, RegistrationError, Wanted, renew_at_s};
 use crate::cancel::Cancel;
 use crate::clock::{Clock, Ids};
-use crate::config::{BaseUrl, OAuth};
+use crate::config::{BaseUrl, LoginChoice, OAuth};
 use crate::nextcloud::Fetch;
 use crate::secret::Secret;
 use crate::tool::Scope;
@@ -39,7 +39,7 @@ pub enum Readiness {
         metadata: Arc<ProviderMetadata>,
         client: Arc<Client>,
     },
-    /// This Nextcloud is no OIDC provider.
+    /// This Nextcloud is no OIDC provider, or none that we can use: people sign in by Login Flow v2.
     NoProvider {
         reason: String,
     },
@@ -214,6 +214,9 @@ impl Startup {
     }
 
     fn prepare(&self, refused: Option<&str>) -> Result<(Arc<ProviderMetadata>, Client, Duration), Failure> {
+        if self.setup.config.login == LoginChoice::LoginFlow {
+            return Err(self.no_provider("MCP_LOGIN=login_flow".into(), NEVER));
+        }
         let metadata = self.metadata()?;
         let (client, again) = self.client(&metadata, refused)?;
         Ok((metadata, client, again))
@@ -254,16 +257,25 @@ impl Startup {
 
     fn no_metadata(&self, error: &DiscoveryError) -> Failure {
         let url = &self.setup.expected.url;
-        let reason = lines::discovery_failure(error, url);
-        // A provider that was named by hand is missed; Nextcloud itself need not be one.
-        let usual = self.setup.config.discovery_url.is_none();
-        if usual && *error == (DiscoveryError::NotThere { said_by_nextcloud: true }) {
-            self.settle(Readiness::NoProvider { reason }, Some(Event::NoProvider { error, url }));
-            return Failure { again: AGAIN_SOME_TIME };
+        if self.may_do_without() && *error == (DiscoveryError::NotThere { said_by_nextcloud: true }) {
+            let reason = format!("{url} answered 404: there is no oidc app here, and none is needed");
+            return self.no_provider(reason, AGAIN_SOME_TIME);
         }
+        let reason = lines::discovery_failure(error, url);
         let told = (*error != DiscoveryError::Stopping).then_some(Event::DiscoveryFailed { error, url });
         self.settle(Readiness::Failed { reason }, told);
         Failure { again: if error.is_transient() { AGAIN_SOON } else { AGAIN_LATER } }
+    }
+
+    /// A provider that was named by hand is missed; Nextcloud itself need not be one.
+    fn may_do_without(&self) -> bool {
+        self.setup.config.discovery_url.is_none()
+    }
+
+    fn no_provider(&self, reason: String, again: Duration) -> Failure {
+        let told = Event::LoginFlow { reason: &reason };
+        self.settle(Readiness::NoProvider { reason: reason.clone() }, Some(told));
+        Failure { again }
     }
 
     fn check_pkce(&self, metadata: &ProviderMetadata) -> Result<(), Failure> {
@@ -308,8 +320,14 @@ impl Startup {
                 Ok((Client { id: client_id, secret: client_secret, auth_method }, again))
             }
             Err(error) => {
+                let told = Event::RegistrationFailed(&error);
+                let is_for_good = matches!(error, RegistrationError::NotOffered | RegistrationError::Closed);
+                if is_for_good && self.may_do_without() {
+                    (self.tell)(told);
+                    return Err(self.no_provider("there is no OAuth client".into(), AGAIN_SOME_TIME));
+                }
                 let reason = lines::registration_failure(&error);
-                self.settle(Readiness::Failed { reason }, Some(Event::RegistrationFailed(&error)));
+                self.settle(Readiness::Failed { reason }, Some(told));
                 let again = match error {
                     RegistrationError::Throttled { retry_after_s } => {
                         retry_after_s.map_or(AGAIN_SOON, Duration::from_secs)

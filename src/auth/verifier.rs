@@ -82,8 +82,11 @@ impl Verifier {
         if !self.rules.direct_tokens {
             return Err(Reason::BadIssuer);
         }
-        let Readiness::Ready { metadata, client } = self.startup.readiness() else {
-            return Err(Reason::Unreachable);
+        let (metadata, client) = match self.startup.readiness() {
+            Readiness::Ready { metadata, client } => (metadata, client),
+            // Waiting for a provider would help nobody; signing in does.
+            Readiness::NoProvider { .. } => return Err(Reason::BadIssuer),
+            Readiness::Starting { .. } | Readiness::Failed { .. } => return Err(Reason::Unreachable),
         };
         let expected = self.expected(&metadata);
         if jwt::is_jwt(token) {

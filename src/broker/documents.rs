@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::client::{McpClient, Proof, Registration};
 use super::error::{Code, OAuthError};
-use super::registry::ClientDocuments;
+use super::registry::{ClientDocuments, Throttle};
 use crate::clock::Clock;
 use crate::nextcloud::{Fetch, OutsideRequest};
 
@@ -19,6 +19,9 @@ const DOCUMENT_BYTES_MAX: usize = 64 * 1024;
 const FRESH: Duration = Duration::from_secs(10 * 60);
 const FRESH_FAILURE: Duration = Duration::from_secs(60);
 const DOCUMENTS_MAX: usize = 200;
+/// So many are asked for in so long a time: nobody may use this server to knock at others.
+const FETCHES_MAX: usize = 30;
+const FETCHES_TIME: Duration = Duration::from_secs(60);
 
 type Answer = Result<McpClient, OAuthError>;
 
@@ -28,12 +31,14 @@ pub struct ClientDocumentCache {
     fetch: Arc<dyn Fetch>,
     clock: Clock,
     known: Mutex<HashMap<String, (Duration, Answer)>>,
+    throttle: Throttle,
 }
 
 impl ClientDocumentCache {
     /// `fetch` sees to it that only public addresses are asked: anybody can name one.
     pub fn new(fetch: Arc<dyn Fetch>, clock: Clock) -> ClientDocumentCache {
-        ClientDocumentCache { fetch, clock, known: Mutex::default() }
+        let throttle = Throttle::new(FETCHES_MAX, FETCHES_TIME, clock.clone());
+        ClientDocumentCache { fetch, clock, known: Mutex::default(), throttle }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, (Duration, Answer)>> {
@@ -75,6 +80,10 @@ impl ClientDocuments for ClientDocumentCache {
         };
         if let Some((_, answer)) = self.lock().get(url).filter(|known| is_fresh(known)) {
             return answer.clone();
+        }
+        if !self.throttle.admits() {
+            let about = "too many metadata documents are asked for; try again in a minute";
+            return Err(OAuthError::new(Code::SlowDown, about));
         }
         let answer = self.ask(url);
         let mut known = self.lock();
@@ -168,6 +177,20 @@ mod tests {
             assert!(cache.client(URL).is_err());
             assert_eq!(*site.asked.lock().unwrap(), 2);
         }
+    }
+
+    #[test]
+    fn a_flood_of_addresses_is_held_back_and_known_documents_stay() {
+        let (site, cache, clock) = site(200, &good());
+        cache.client(URL).unwrap();
+        for n in 1..FETCHES_MAX {
+            assert_eq!(cache.client(&format!("{URL}?{n}")).unwrap_err().code, Code::InvalidClient);
+        }
+        assert_eq!(cache.client(&format!("{URL}?more")).unwrap_err().code, Code::SlowDown);
+        assert!(cache.client(URL).is_ok());
+        assert_eq!(*site.asked.lock().unwrap(), FETCHES_MAX as u32);
+        clock.advance(FETCHES_TIME);
+        assert_eq!(cache.client(&format!("{URL}?more")).unwrap_err().code, Code::InvalidClient);
     }
 
     #[test]

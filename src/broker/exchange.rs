@@ -10,7 +10,7 @@ use subtle::ConstantTimeEq;
 
 use super::Broker;
 use super::authorize::check_resource;
-use super::client::{McpClient, Proof};
+use super::client::McpClient;
 use super::codes::Shown;
 use super::error::{Code, OAuthError};
 use super::form::Form;
@@ -29,6 +29,8 @@ const REFRESH_S: u64 = 90 * 86_400;
 /// What our access and refresh tokens begin with; a scanner of leaked secrets can tell them by it.
 pub const ACCESS_PREFIX: &str = "nma_";
 const REFRESH_PREFIX: &str = "nmr_";
+/// The last use of a grant is written down this often, in seconds: not with each call.
+const USES_APART_S: u64 = 600;
 /// Accounts that are kept in memory at a time.
 const ACCOUNTS_MAX: usize = 1_000;
 
@@ -86,6 +88,11 @@ impl Broker {
         };
         let grant = self.store.grant(&row.grant_id).map_err(unavailable)?;
         let Some(grant) = grant.filter(|grant| grant.ended_at.is_none()) else { return Ok(None) };
+        if now.saturating_sub(grant.used_at) >= USES_APART_S
+            && let Err(error) = self.store.use_grant(&grant.id, now)
+        {
+            log::warn!("{error}");
+        }
         let scopes = row.scopes.split(' ').filter_map(Scope::parse).collect();
         Ok(Some(Caller {
             name: grant.user_id.clone(),
@@ -118,8 +125,8 @@ impl Broker {
             return Err(OAuthError::new(Code::InvalidRequest, "two different clients are named"));
         }
         let client = self.client(id)?;
-        let by_header = matches!(&client.proof, Proof::Secret { method: "client_secret_basic", .. });
-        if basic.is_some() && client.proof != Proof::None && !by_header || !client.is_proven_by(shown) {
+        // Shown in the header or in the form, whichever the client registered: §2.3.1 asks for both to be supported.
+        if !client.is_proven_by(shown) {
             return Err(OAuthError::new(Code::InvalidClient, "the client's secret is missing or wrong"));
         }
         Ok(client)

@@ -71,6 +71,8 @@ pub enum LoginError {
     Expired,
     /// Nextcloud does not answer, or not as it should; trying again may help.
     Unavailable(String),
+    /// The provider does not know our client any more; another one is registered.
+    ClientRefused,
     /// What came back is not what a login of ours gives: wrong issuer, nonce, signature.
     Rejected(String),
 }
@@ -80,6 +82,9 @@ impl fmt::Display for LoginError {
         match self {
             LoginError::Denied => f.write_str("the person said no"),
             LoginError::Expired => f.write_str("the login is over"),
+            LoginError::ClientRefused => {
+                f.write_str("the provider does not accept our client (invalid_client)")
+            }
             LoginError::Unavailable(why) => write!(f, "Nextcloud cannot be asked: {why}"),
             LoginError::Rejected(why) => write!(f, "what came back is not accepted: {why}"),
         }
@@ -93,15 +98,10 @@ pub struct NextcloudLogin {
     pub startup: Arc<Startup>,
     pub oidc: OidcLogin,
     pub flow: FlowLogin,
-    /// Login Flow v2 in any case.
-    pub always_flow: bool,
 }
 
 impl Login for NextcloudLogin {
     fn begin(&self, state: &str) -> Result<Begun, LoginError> {
-        if self.always_flow {
-            return self.flow.begin();
-        }
         match self.startup.readiness() {
             Readiness::Ready { metadata, client } => self.oidc.begin(&metadata, &client, state),
             Readiness::NoProvider { .. } => self.flow.begin(),
@@ -115,7 +115,11 @@ impl Login for NextcloudLogin {
         let Kept::Code { verifier, nonce } = kept else { return Err(LoginError::Expired) };
         match self.startup.readiness() {
             Readiness::Ready { metadata, client } => {
-                self.oidc.finish(&metadata, &client, (verifier, nonce), parameters)
+                let identity = self.oidc.finish(&metadata, &client, (verifier, nonce), parameters);
+                if matches!(identity, Err(LoginError::ClientRefused)) {
+                    self.startup.client_refused(&client.id);
+                }
+                identity
             }
             other => Err(LoginError::Unavailable(other.check().err().unwrap_or_default().to_owned())),
         }

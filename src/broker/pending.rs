@@ -28,7 +28,7 @@ pub struct Pending {
 #[allow(clippy::large_enum_variant, reason = "nearly all are of the large kind, and they are few")]
 pub enum Purpose {
     /// A client wants to act for the person.
-    Client(Authorization),
+    Client(Box<Authorization>),
     /// The person wants to see their connections on `/`.
     Page,
 }

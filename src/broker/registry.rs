@@ -15,7 +15,7 @@ use crate::store;
 
 /// Longest registration request, in bytes.
 const REQUEST_BYTES_MAX: usize = 16 * 1024;
-/// So many registrations in so long a time, whoever asks: behind a proxy all come from one address.
+/// So many registrations in so long a time.
 const REGISTRATIONS_MAX: usize = 30;
 const REGISTRATIONS_TIME: Duration = Duration::from_secs(60);
 
@@ -26,28 +26,36 @@ pub trait ClientDocuments: Send + Sync {
     fn client(&self, url: &str) -> Result<McpClient, OAuthError>;
 }
 
-/// Counts registrations.
+/// Lets so many pass in so long a time.
 pub struct Throttle {
+    most: usize,
+    time: Duration,
     clock: Clock,
     times: Mutex<VecDeque<Duration>>,
 }
 
 impl Throttle {
-    pub fn new(clock: Clock) -> Throttle {
-        Throttle { clock, times: Mutex::default() }
+    pub fn new(most: usize, time: Duration, clock: Clock) -> Throttle {
+        Throttle { most, time, clock, times: Mutex::default() }
     }
 
-    fn admit(&self) -> Result<(), OAuthError> {
+    /// Of registrations, whoever asks: behind a proxy all come from one address.
+    pub fn of_registrations(clock: Clock) -> Throttle {
+        Throttle::new(REGISTRATIONS_MAX, REGISTRATIONS_TIME, clock)
+    }
+
+    /// Whether one more may pass; it is counted then.
+    pub fn admits(&self) -> bool {
         let now = self.clock.monotonic();
         let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
-        while times.front().is_some_and(|time| now.saturating_sub(*time) >= REGISTRATIONS_TIME) {
+        while times.front().is_some_and(|time| now.saturating_sub(*time) >= self.time) {
             times.pop_front();
         }
-        if times.len() == REGISTRATIONS_MAX {
-            return Err(OAuthError::new(Code::SlowDown, "too many registrations; try again in a minute"));
+        let admits = times.len() < self.most;
+        if admits {
+            times.push_back(now);
         }
-        times.push_back(now);
-        Ok(())
+        admits
     }
 }
 
@@ -61,7 +69,9 @@ impl Broker {
         let metadata: Map<String, Value> =
             serde_json::from_slice(body).map_err(|_| bad("the request is no JSON object"))?;
         let registration = Registration::read(&metadata)?;
-        self.throttle.admit()?;
+        if !self.throttle.admits() {
+            return Err(OAuthError::new(Code::SlowDown, "too many registrations; try again in a minute"));
+        }
         let id = secret(&self.ids, "mcp-")?.expose().to_owned();
         let given = match registration.method {
             "none" => None,

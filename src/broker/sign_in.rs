@@ -9,7 +9,7 @@ use super::form::Form;
 use super::login::{Begun, Identity, Kept, LoginError};
 use super::pending::{Pending, Purpose, Stage};
 use super::random::{Hash, hash_of, secret};
-use super::redirect::RedirectUri;
+use super::redirect::{Destination, RedirectUri};
 use super::registry::unavailable;
 use crate::secret::Secret;
 use crate::store::Grant;
@@ -46,6 +46,8 @@ pub struct Consent {
 pub enum Problem {
     /// The client's request is at fault; nothing the person can do but to try the client again.
     Request(OAuthError),
+    /// The same, where a web site may be told so: at `back`, if the person goes there.
+    RequestOfSite { error: OAuthError, host: String, back: String },
     /// No such login under way in this browser: over time, opened elsewhere, or used.
     NoLogin,
     /// Nextcloud did not play along.
@@ -58,7 +60,7 @@ impl Problem {
     /// The status of the page.
     pub fn status(&self) -> u16 {
         match self {
-            Problem::Request(_) | Problem::NoLogin => 400,
+            Problem::Request(_) | Problem::RequestOfSite { .. } | Problem::NoLogin => 400,
             Problem::Login(LoginError::Denied | LoginError::Expired) => 400,
             Problem::Login(_) => 502,
             Problem::Unavailable(error) => error.code.status(),
@@ -71,12 +73,22 @@ impl Broker {
     pub fn authorize(&self, query: &Form, browser: &Browser) -> Answer {
         match self.checked(query).and_then(|authorization| self.ask(authorization, browser)) {
             Ok(answer) => answer,
-            Err(Refusal::Here(error)) if error.code == Code::TemporarilyUnavailable => {
+            Err(Refusal::Here(error))
+                if matches!(error.code, Code::TemporarilyUnavailable | Code::SlowDown) =>
+            {
                 Answer::Problem(Problem::Unavailable(error))
             }
             Err(Refusal::Here(error)) => Answer::Problem(Problem::Request(error)),
             Err(Refusal::There { redirect_uri, state, error }) => {
-                Answer::Redirect(self.back_with_error(&redirect_uri, state.as_deref(), &error))
+                let back = self.back_with_error(&redirect_uri, state.as_deref(), &error);
+                match redirect_uri.destination() {
+                    // Anybody can register a site, so that nobody is sent to one unasked (RFC 9700 §4.11.2).
+                    Destination::Site(host) => {
+                        let host = host.to_owned();
+                        Answer::Problem(Problem::RequestOfSite { error, host, back })
+                    }
+                    Destination::ThisComputer | Destination::Application(_) => Answer::Redirect(back),
+                }
             }
         }
     }
@@ -98,8 +110,11 @@ impl Broker {
         if let Err(error) = self.store.use_mcp_client(&authorization.client.id, self.clock.now().unix_s()) {
             log::warn!("{error}");
         }
-        let pending =
-            Pending { purpose: Purpose::Client(authorization), browser: browser.hash(), stage: Stage::Asked };
+        let pending = Pending {
+            purpose: Purpose::Client(Box::new(authorization)),
+            browser: browser.hash(),
+            stage: Stage::Asked,
+        };
         self.logins.insert(hash_of(ticket.expose()), pending, self.clock.monotonic());
         Ok(Answer::Consent(consent))
     }
@@ -212,7 +227,7 @@ impl Broker {
     fn complete(&self, ticket: &Hash, purpose: Purpose, scopes: &[Scope], identity: Identity) -> Answer {
         let user_id = identity.user_id.clone();
         let back = match purpose {
-            Purpose::Client(authorization) => self.granted(authorization, scopes, identity),
+            Purpose::Client(authorization) => self.granted(*authorization, scopes, identity),
             Purpose::Page => {
                 self.give_back(&identity);
                 Ok(self.at("/"))
@@ -291,8 +306,8 @@ impl Broker {
 
     fn back(&self, purpose: &Purpose, error: &OAuthError) -> String {
         match purpose {
-            Purpose::Client(Authorization { redirect_uri, state, .. }) => {
-                self.back_with_error(redirect_uri, state.as_deref(), error)
+            Purpose::Client(asked) => {
+                self.back_with_error(&asked.redirect_uri, asked.state.as_deref(), error)
             }
             Purpose::Page => self.at("/"),
         }

@@ -470,9 +470,11 @@ fn a_refresh_token_is_bound_to_its_client_and_its_scopes() {
 }
 
 #[test]
-fn a_client_with_a_secret_must_show_it_the_way_it_registered() {
+fn a_client_with_a_secret_must_show_it_in_the_header_or_in_the_form() {
     let house = House::new("secret");
-    for (method, in_header) in [("client_secret_post", false), ("client_secret_basic", true)] {
+    for (method, in_header) in
+        ["client_secret_post", "client_secret_basic"].into_iter().flat_map(|m| [(m, false), (m, true)])
+    {
         let answer =
             house.register(json!({"redirect_uris": [REDIRECT], "token_endpoint_auth_method": method}));
         let (id, secret) = (text(&answer, "client_id"), text(&answer, "client_secret"));
@@ -580,6 +582,22 @@ fn session(answer: Answer) -> Session {
     match answer {
         Answer::SignedIn { session, .. } => session,
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_last_use_of_a_connection_is_known_to_ten_minutes() {
+    let house = House::new("use");
+    let client = house.public_client();
+    let tokens = house.exchange(&client, &house.code(&client)).expect("tokens");
+    let used_at = || house.broker.connections("alice").unwrap()[0].used_at;
+    let begin = used_at();
+    for (after_s, noted_s) in [(599, 0), (601, 601), (1_200, 601), (1_201, 1_201)] {
+        house
+            .clock
+            .advance(Duration::from_secs(begin + after_s) - Duration::from_secs(house.clock.now().unix_s()));
+        assert!(house.is_let_in(text(&tokens, "access_token")));
+        assert_eq!(used_at() - begin, noted_s, "after {after_s} s");
     }
 }
 

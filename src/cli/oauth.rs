@@ -11,7 +11,7 @@ use crate::auth::startup::{Setup, Startup};
 use crate::auth::verifier::{Rules, Verifier};
 use crate::broker::login::{FlowLogin, NextcloudLogin, OidcLogin};
 use crate::broker::{Broker, ClientDocumentCache, Terms};
-use crate::config::{BaseUrl, Config, LoginChoice, OAuth};
+use crate::config::{BaseUrl, Config, OAuth};
 use crate::nextcloud::Outside;
 use crate::server::Server;
 use crate::store::Store;
@@ -63,7 +63,6 @@ pub(super) fn begin(
             internal: nextcloud.clone(),
             public: config.nextcloud.public_url.clone().unwrap_or_else(|| nextcloud.clone()),
         },
-        always_flow: oauth.login == LoginChoice::LoginFlow,
     };
     let broker = Arc::new(Broker::new(
         Terms { public_url: config.public_url.clone(), offered: server.registry.scopes() },

@@ -352,7 +352,7 @@ table! {
         kind: Kind::Choice(&["auto", "login_flow"]),
         default: "auto",
         about: "How people sign in: at the identity provider where Nextcloud has one (auto), or always by Nextcloud's own \
-                Login Flow v2 (login_flow).",
+                Login Flow v2 (login_flow), with no provider asked and none of its tokens taken.",
         help: "auto or login_flow",
     }
     DIRECT_TOKENS = OAuth {

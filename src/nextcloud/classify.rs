@@ -116,8 +116,8 @@ fn by_exception(status: u16, words: &Words) -> Option<Kind> {
         401 if message == "CORS requires basic auth" => Some(Kind::SessionRequired),
         401 if message.contains("CSRF check not passed") => Some(Kind::SessionRequired),
         412 if message == "CSRF check failed" => Some(Kind::SessionRequired),
-        // WebDAV calls a disabled account an outage.
-        503 if message.starts_with("OC\\User\\LoginException: ") => Some(Kind::Unauthorized),
+        // A disabled account is a 401 everywhere but in DAV. The words behind the class are in the person's language.
+        503 if message.starts_with("OC\\User\\LoginException") => Some(Kind::Unauthorized),
         // Tables answers 500 where the row is missing.
         500 if message.contains("Did expect one result but found none") => Some(Kind::NotFound),
         _ => None,
@@ -477,6 +477,16 @@ mod tests {
                 &sabre(r"OCA\DAV\Exception\ServerMaintenanceMode", "System is in maintenance mode."),
                 Kind::Maintenance,
                 Some("System is in maintenance mode."),
+            ),
+            (
+                503,
+                XML,
+                &sabre(
+                    r"Sabre\DAV\Exception\ServiceUnavailable",
+                    r"OC\User\LoginException: Konto deaktiviert",
+                ),
+                Kind::Unauthorized,
+                Some("Konto deaktiviert"),
             ),
             (503, HTML, "<!DOCTYPE html>", Kind::Unavailable, None),
             (

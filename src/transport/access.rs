@@ -12,6 +12,7 @@ use crate::broker::{self, Broker};
 use crate::clock::Clock;
 use crate::config::BaseUrl;
 use crate::http::Head;
+use crate::pages::Shown;
 use crate::secret::Secret;
 use crate::tool::Scope;
 
@@ -98,6 +99,15 @@ impl Access {
         match self {
             Access::OAuth(oauth) => Some(oauth.resource()),
             Access::SingleUser { .. } | Access::MultiUser(_) => None,
+        }
+    }
+
+    /// What callers show instead of a token that they got by signing in.
+    pub fn shown(&self) -> Shown {
+        match self {
+            Access::SingleUser { token: Some(_), .. } => Shown::Token,
+            Access::MultiUser(_) => Shown::Password,
+            Access::SingleUser { token: None, .. } | Access::OAuth(_) => Shown::Nothing,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::http::{Head, Request, Response};
 use crate::pages::text::Text;
 use crate::pages::{self, Connection, Home, Person};
+use crate::secret::Secret;
 use crate::tool::Scope;
 
 /// What a path below the authorization server leads to.
@@ -55,7 +56,9 @@ impl Endpoint {
 
     pub(super) fn allow(self) -> &'static str {
         match self {
-            Endpoint::Metadata | Endpoint::Authorize | Endpoint::Callback | Endpoint::Wait => "GET, HEAD",
+            Endpoint::Metadata => "GET, HEAD",
+            // No HEAD: these do something.
+            Endpoint::Authorize | Endpoint::Callback | Endpoint::Wait => "GET",
             _ => "POST",
         }
     }
@@ -130,7 +133,11 @@ fn browser(broker: &Broker, endpoint: Endpoint, request: &Request) -> Response {
         Endpoint::SignIn => broker.sign_in(&browser),
         _ => broker.wait(&parameters, &browser),
     };
-    let response = shown(broker, text, answer);
+    let response = match answer {
+        // Answered to the form itself, the page could be neither loaded anew nor come back to.
+        Answer::Waiting { ticket, .. } if head.method == "POST" => redirect(&wait_address(broker, &ticket)),
+        answer => shown(broker, text, answer),
+    };
     match broker.cookie_of(&browser) {
         Some(cookie) => response.with("Set-Cookie", cookie.expose()),
         None => response,
@@ -145,11 +152,14 @@ fn shown(broker: &Broker, text: &Text, answer: Answer) -> Response {
             redirect(&url).with("Set-Cookie", broker.cookie_of_session(&session).expose())
         }
         Answer::Waiting { ticket, url } => {
-            let again = broker.at(&format!("/oauth/wait?ticket={}", ticket.expose()));
-            page(200, pages::waiting(text, &url, &again))
+            page(200, pages::waiting(text, &url, &wait_address(broker, &ticket)))
         }
         Answer::Problem(why) => problem(text, &why),
     }
+}
+
+fn wait_address(broker: &Broker, ticket: &Secret) -> String {
+    broker.at(&format!("/oauth/wait?ticket={}", ticket.expose()))
 }
 
 /// A form of the page with one's connections.
@@ -198,7 +208,7 @@ pub(super) fn home(access: &Access, head: &Head, endpoint: String, is_reachable:
     let home = Home {
         endpoint,
         is_reachable,
-        asks_password: matches!(access, Access::MultiUser(_)),
+        shown: access.shown(),
         person,
         sign_in: broker.map(|broker| broker.at("/oauth/sign-in")),
         revoke: at("/oauth/connections/end"),
@@ -231,6 +241,8 @@ fn redirect(url: &str) -> Response {
     guarded(Response::empty(303)).with("Location", url)
 }
 
+/// No `Cross-Origin-Opener-Policy`: clients that are pages open the login in a window of its own, and a policy here would
+/// cut that window off from them for good.
 fn guarded(response: Response) -> Response {
     response
         .with("Cache-Control", "no-store")
@@ -238,7 +250,6 @@ fn guarded(response: Response) -> Response {
         .with("X-Content-Type-Options", "nosniff")
         // Not `no-referrer`: with it browsers send `Origin: null` along with our own forms.
         .with("Referrer-Policy", "same-origin")
-        .with("Cross-Origin-Opener-Policy", "same-origin")
 }
 
 fn json(status: u16, body: &Value) -> Response {

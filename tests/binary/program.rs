@@ -98,7 +98,7 @@ pub struct Ended {
     pub output: String,
 }
 
-/// A running program. Dropping it kills it.
+/// A running program. Dropping it kills it; where a test fails, its log is shown.
 pub struct Program {
     child: Child,
     pub log: Lines,
@@ -177,6 +177,9 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("the program's log:\n{}", self.log.all().join("\n"));
+        }
     }
 }
 

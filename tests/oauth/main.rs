@@ -11,10 +11,15 @@ mod program;
 #[allow(dead_code, reason = "shared with tests/binary")]
 mod wire;
 
+mod attacks;
+mod cloud;
 mod metadata;
 mod opaque;
 mod provider;
+mod routes;
 mod secrets;
+mod sign_in;
 mod site;
 mod startup;
 mod tokens;
+mod web;

@@ -1,5 +1,7 @@
 //! The program in oauth mode, started again and again on one database, and what its clients ask.
 
+use std::sync::Arc;
+
 use nextcloud_mcp_server::replay::server::header;
 use serde_json::{Value, json};
 
@@ -14,7 +16,7 @@ const LISTENING: &str = "MCP server ready at http://";
 
 /// The place of a database that outlives the program.
 pub struct Site {
-    pub folder: Folder,
+    pub folder: Arc<Folder>,
     env: Vec<(String, String)>,
 }
 
@@ -24,12 +26,14 @@ pub struct Running {
     address: String,
     /// Lines of the log: two threads write them, so no order holds between the start's and the listener's.
     seen: Vec<String>,
+    /// The database must be there for as long as the program runs.
+    _folder: Arc<Folder>,
 }
 
 impl Site {
     /// A server of two apps, so that a test can name all its scopes.
     pub fn new(provider: &Provider) -> Site {
-        let site = Site { folder: Folder::new(), env: Vec::new() };
+        let site = Site { folder: Arc::new(Folder::new()), env: Vec::new() };
         let database = site.database();
         site.with("NEXTCLOUD_HOST", provider.url())
             .with("NEXTCLOUD_MCP_SERVER_URL", "http://localhost:8000")
@@ -61,7 +65,8 @@ impl Site {
     /// The same with these arguments.
     pub fn listening_with(&self, args: &[&str]) -> Running {
         let program = self.spawn(args);
-        let mut running = Running { program, address: String::new(), seen: Vec::new() };
+        let mut running =
+            Running { program, address: String::new(), seen: Vec::new(), _folder: self.folder.clone() };
         let line = running.wait_for(LISTENING);
         running.address = line.split(LISTENING).nth(1).unwrap_or_default().to_owned();
         running

@@ -209,8 +209,9 @@ fn a_nextcloud_without_the_oidc_app_says_so() {
     let last = bench.lines().pop().expect("a line");
     assert_eq!(
         last,
-        "WARN OIDC discovery failed: http://localhost:8080/.well-known/openid-configuration: Nextcloud has no app \
-         that offers it (404); install and enable the oidc app (occ app:install oidc), or set OIDC_DISCOVERY_URL"
+        "INFO Sign-in uses Login Flow v2, which every Nextcloud has: \
+         http://localhost:8080/.well-known/openid-configuration answered 404: there is no oidc app here, and none is \
+         needed"
     );
     assert!(matches!(bench.startup.readiness(), Readiness::NoProvider { .. }));
     // A provider that was named is missed.
@@ -223,6 +224,16 @@ fn a_nextcloud_without_the_oidc_app_says_so() {
     let bench = Bench::new("http://localhost:8080", config(), &store(), (0..20).map(|_| Ok(html(404))));
     assert_eq!(bench.start(), AGAIN_SOON);
     assert!(matches!(bench.startup.readiness(), Readiness::Failed { .. }));
+}
+
+#[test]
+fn nobody_is_asked_where_people_sign_in_by_login_flow() {
+    let config = OAuth { login: crate::config::LoginChoice::LoginFlow, ..config() };
+    let bench = Bench::new("http://localhost:8080", config, &store(), []);
+    assert_eq!(bench.start(), NEVER);
+    let last = bench.lines().pop().expect("a line");
+    assert_eq!(last, "INFO Sign-in uses Login Flow v2, which every Nextcloud has: MCP_LOGIN=login_flow");
+    assert!(matches!(bench.startup.readiness(), Readiness::NoProvider { .. }));
 }
 
 #[test]
@@ -279,12 +290,17 @@ fn a_registration_that_fails_is_tried_again() {
             .starts_with("Dynamic registration failed: too many registrations in a short time (429); ")
     );
     bench.clock.advance(Duration::from_secs(60));
-    assert_eq!(bench.startup.round(), AGAIN_LATER);
-    assert!(
-        bench.reason().contains("does not let clients register themselves; enable \"Allow dynamic client")
-    );
-    bench.startup.round();
-    assert!(bench.reason().contains("requires either client credentials or dynamic client registration"));
+    for why in [
+        "ERROR Dynamic registration failed: the provider does not let clients register themselves; enable \"Allow",
+        "ERROR Dynamic registration failed: OAuth mode requires either client credentials or dynamic client",
+    ] {
+        assert_eq!(bench.startup.round(), AGAIN_SOME_TIME);
+        let lines = bench.lines();
+        let [.., failed, instead] = lines.as_slice() else { panic!("{lines:?}") };
+        assert!(failed.starts_with(why), "{failed}");
+        assert!(instead.starts_with("INFO Sign-in uses Login Flow v2, "), "{instead}");
+        assert!(matches!(bench.startup.readiness(), Readiness::NoProvider { .. }));
+    }
     bench.startup.round();
     assert!(bench.startup.readiness().check().is_ok());
     assert!(bench.tape.is_used_up());

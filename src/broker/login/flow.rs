@@ -66,12 +66,22 @@ impl FlowLogin {
     /// Asks whether the person has said yes by now; `None`: not yet, or not any more. The answer comes once.
     pub fn ask(&self, endpoint: &str, token: &Secret) -> Result<Option<Identity>, LoginError> {
         let request = OutsideRequest::post_form(endpoint, &[("token", token.expose())]);
-        let answer =
-            self.fetch.fetch(&request).map_err(|error| LoginError::Unavailable(error.to_string()))?;
+        let answer = match self.fetch.fetch(&request) {
+            Ok(answer) => answer,
+            Err(error) => {
+                log::warn!("the login flow cannot be asked at the moment error=\"{error}\"");
+                return Ok(None);
+            }
+        };
         match answer.status {
             // Also where the login is over: our own time limit ends that.
             404 => return Ok(None),
             200 => {}
+            // The person's word is not lost, so the next question may be answered.
+            429 | 500.. => {
+                log::warn!("the login flow cannot be asked at the moment status={}", answer.status);
+                return Ok(None);
+            }
             status => return Err(LoginError::Unavailable(format!("the login flow answered {status}"))),
         }
         let granted: Granted = serde_json::from_slice(&answer.body)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Begun, Form, Identity, Kept, LoginError, PATIENCE, user_id};
+use super::{Begun, Form, Identity, Kept, LoginError, PATIENCE};
 use crate::auth::claims::{Expected, LEEWAY_S};
 use crate::auth::client_store::AuthMethod;
 use crate::auth::discovery::ProviderMetadata;
@@ -104,9 +104,10 @@ impl OidcLogin {
         let tokens = self.exchange(metadata, client, code, verifier)?;
         self.check_id_token(metadata, client, tokens.id_token.as_deref(), nonce)?;
         let account = Account::new(Credential::Bearer(Secret::new(tokens.access_token)));
-        let user_id = user_id(&self.nextcloud, &account)?;
         let call = self.nextcloud.call(PATIENCE);
-        let password = self.nextcloud.client(&account, &call).app_password().map_err(not_given)?;
+        let asked = self.nextcloud.client(&account, &call);
+        let user_id = asked.user_id().map_err(not_given)?;
+        let password = asked.app_password().map_err(not_given)?;
         Ok(Identity { login_name: user_id.clone(), user_id, upstream: Upstream::AppPassword(password) })
     }
 
@@ -139,6 +140,9 @@ impl OidcLogin {
         if answer.status != 200 {
             let code =
                 serde_json::from_slice(&answer.body).map_or(String::new(), |refused: Refused| refused.error);
+            if code == "invalid_client" {
+                return Err(LoginError::ClientRefused);
+            }
             let why = format!("the token endpoint answered {} {:.60}", answer.status, code.escape_debug());
             return Err(if answer.status >= 500 {
                 LoginError::Unavailable(why)
@@ -194,6 +198,7 @@ impl OidcLogin {
 /// Without an app password there would be nothing to go on with once the access token is over.
 fn not_given(error: nextcloud::Error) -> LoginError {
     LoginError::Unavailable(format!(
-        "Nextcloud gave no app password ({error}); MCP_LOGIN=login_flow gets one another way"
+        "Nextcloud gave no app password for the provider's token ({error}); let user_oidc take its tokens \
+         (oidc_provider_bearer_validation), or set MCP_LOGIN=login_flow, which needs neither app"
     ))
 }

@@ -1,6 +1,7 @@
 //! The whole way over HTTP: from a client that knows nothing but the address of `/mcp` to a call of a tool, and on.
 
 use crate::cloud::Cloud;
+use crate::provider::FIRST_CLIENT;
 use crate::site::Site;
 use crate::web::{Browser, Client, URL, hidden, location, parameter};
 
@@ -136,6 +137,24 @@ fn a_credential_that_nextcloud_takes_back_makes_the_client_sign_in_again() {
         cloud.login().disabled = false;
     }
     client.sign_in(&browser);
+    client.reads_a_note();
+    running.stopped();
+}
+
+#[test]
+fn a_client_of_ours_that_the_provider_forgot_is_replaced() {
+    let cloud = Cloud::new();
+    let mut running = Site::new(&cloud.provider).ready();
+    cloud.login().forgotten = Some(FIRST_CLIENT);
+    {
+        let (client, browser) = (Client::registered(&running), Browser::new(&running));
+        let to = location(&browser.say_yes(&browser.ticket(&client.authorize_url(&[]))));
+        let page = browser.get(&browser.at_provider(&to));
+        assert!(page.status == 502 && page.whole.contains("Try again in a minute"), "{}", page.whole);
+    }
+    running.wait_for("OAuth client ready: nMI2ybRbtBmJARwb...");
+    let client = Client::registered(&running);
+    client.sign_in(&Browser::new(&running));
     client.reads_a_note();
     running.stopped();
 }

@@ -1,5 +1,7 @@
 //! The whole way over HTTP: from a client that knows nothing but the address of `/mcp` to a call of a tool, and on.
 
+use serde_json::json;
+
 use crate::cloud::Cloud;
 use crate::provider::FIRST_CLIENT;
 use crate::site::Site;
@@ -23,8 +25,14 @@ fn a_client_finds_its_way_from_the_challenge_to_the_endpoints() {
         let metadata = running.get(path).json();
         assert_eq!(metadata["issuer"], URL);
         assert_eq!(metadata["registration_endpoint"], "http://localhost:8000/oauth/register");
-        assert_eq!(metadata["code_challenge_methods_supported"], serde_json::json!(["S256"]));
+        assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
     }
+    // What clients want to see there that know it as OpenID Connect's.
+    let openid = running.get("/.well-known/openid-configuration").json();
+    assert_eq!(openid["subject_types_supported"], json!(["public"]));
+    assert_eq!(openid["id_token_signing_alg_values_supported"], json!(["RS256"]));
+    assert_eq!(openid["jwks_uri"], "http://localhost:8000/oauth/jwks");
+    assert_eq!(running.get("/oauth/jwks").json(), json!({"keys": []}));
     running.stopped();
 }
 

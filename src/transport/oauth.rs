@@ -1,11 +1,11 @@
 //! Routes of the authorization server: forms and cookies in, pages and JSON out. What they mean is `broker`'s.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Access;
 use crate::broker::error::{Code, OAuthError};
 use crate::broker::form::Form;
-use crate::broker::metadata::METADATA_PATHS;
+use crate::broker::metadata::{KEYS_PATH, METADATA_PATHS, OPENID_METADATA_PATHS};
 use crate::broker::{Answer, Broker, Problem, Session};
 use crate::clock::Timestamp;
 use crate::http::{Head, Request, Response};
@@ -18,6 +18,8 @@ use crate::tool::Scope;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Metadata,
+    OpenIdMetadata,
+    Keys,
     Register,
     Token,
     Revoke,
@@ -30,7 +32,8 @@ pub(super) enum Endpoint {
     SignOut,
 }
 
-const PATHS: [(&str, Endpoint); 10] = [
+const PATHS: [(&str, Endpoint); 11] = [
+    (KEYS_PATH, Endpoint::Keys),
     ("/oauth/register", Endpoint::Register),
     ("/oauth/token", Endpoint::Token),
     ("/oauth/revoke", Endpoint::Revoke),
@@ -51,12 +54,15 @@ impl Endpoint {
         if METADATA_PATHS.contains(&path) {
             return Some(Endpoint::Metadata);
         }
+        if OPENID_METADATA_PATHS.contains(&path) {
+            return Some(Endpoint::OpenIdMetadata);
+        }
         PATHS.into_iter().find(|(known, _)| *known == path).map(|(_, endpoint)| endpoint)
     }
 
     pub(super) fn allow(self) -> &'static str {
         match self {
-            Endpoint::Metadata => "GET, HEAD",
+            Endpoint::Metadata | Endpoint::OpenIdMetadata | Endpoint::Keys => "GET, HEAD",
             // No HEAD: these do something.
             Endpoint::Authorize | Endpoint::Callback | Endpoint::Wait => "GET",
             _ => "POST",
@@ -65,7 +71,15 @@ impl Endpoint {
 
     /// Asked by programs, with what they know and without a cookie: pages of any origin may, as some clients are pages.
     pub(super) fn is_for_programs(self) -> bool {
-        matches!(self, Endpoint::Metadata | Endpoint::Register | Endpoint::Token | Endpoint::Revoke)
+        matches!(
+            self,
+            Endpoint::Metadata
+                | Endpoint::OpenIdMetadata
+                | Endpoint::Keys
+                | Endpoint::Register
+                | Endpoint::Token
+                | Endpoint::Revoke
+        )
     }
 }
 
@@ -73,7 +87,9 @@ impl Endpoint {
 pub(super) fn respond(broker: &Broker, endpoint: Endpoint, request: &Request) -> Response {
     let head = &request.head;
     match endpoint {
-        Endpoint::Metadata => json(200, &broker.metadata()).with("Cache-Control", "max-age=300"),
+        Endpoint::Metadata => public(&broker.metadata()),
+        Endpoint::OpenIdMetadata => public(&broker.openid_metadata()),
+        Endpoint::Keys => public(&json!({"keys": []})),
         Endpoint::Register => program(201, broker.register(&request.body)),
         Endpoint::Token => {
             let tokens =
@@ -89,15 +105,19 @@ pub(super) fn respond(broker: &Broker, endpoint: Endpoint, request: &Request) ->
     }
 }
 
+fn public(document: &Value) -> Response {
+    json_response(200, document).with("Cache-Control", "max-age=300")
+}
+
 /// An answer to a program (RFC 6749 §5.1: never kept).
 fn program(status: u16, answer: Result<Value, OAuthError>) -> Response {
     let response = match answer {
-        Ok(value) => json(status, &value),
+        Ok(value) => json_response(status, &value),
         Err(error) => {
             if error.code == Code::ServerError {
                 log::error!("{error}");
             }
-            let response = json(error.code.status(), &error.document());
+            let response = json_response(error.code.status(), &error.document());
             match error.code {
                 Code::InvalidClient => {
                     response.with("WWW-Authenticate", "Basic realm=\"nextcloud-mcp-server\"")
@@ -252,6 +272,6 @@ fn guarded(response: Response) -> Response {
         .with("Referrer-Policy", "same-origin")
 }
 
-fn json(status: u16, body: &Value) -> Response {
+fn json_response(status: u16, body: &Value) -> Response {
     Response::json(status, body.to_string().into_bytes())
 }

@@ -32,6 +32,8 @@ struct State {
 pub struct Login {
     /// The person says no at the provider.
     pub denies: bool,
+    /// The provider does not know this client of ours any more.
+    pub forgotten: Option<&'static str>,
     /// The nonce of the id_token, in place of the one that was asked for.
     pub nonce: Option<String>,
     /// The person has said yes on the page of Login Flow v2.
@@ -109,6 +111,9 @@ impl State {
 
     fn token(&self, login: &Login, issuer: &str, form: &Fields) -> Response {
         let field = |name: &str| form.iter().find(|(known, _)| known == name).map_or("", |(_, v)| v.as_str());
+        if login.forgotten.is_some_and(|start| field("client_id").starts_with(start)) {
+            return json_answer(401, &json!({"error": "invalid_client"}));
+        }
         let challenge = base64url(digest::digest(&digest::SHA256, field("code_verifier").as_bytes()));
         if field("code") != "upstream-code" || challenge != login.asked.0 {
             return json_answer(400, &json!({"error": "invalid_grant"}));

@@ -1,6 +1,9 @@
 //! The whole way over HTTP: from a client that knows nothing but the address of `/mcp` to a call of a tool, and on.
 
+use serde_json::json;
+
 use crate::cloud::Cloud;
+use crate::provider::FIRST_CLIENT;
 use crate::site::Site;
 use crate::web::{Browser, Client, URL, hidden, location, parameter};
 
@@ -22,8 +25,14 @@ fn a_client_finds_its_way_from_the_challenge_to_the_endpoints() {
         let metadata = running.get(path).json();
         assert_eq!(metadata["issuer"], URL);
         assert_eq!(metadata["registration_endpoint"], "http://localhost:8000/oauth/register");
-        assert_eq!(metadata["code_challenge_methods_supported"], serde_json::json!(["S256"]));
+        assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
     }
+    // What clients want to see there that know it as OpenID Connect's.
+    let openid = running.get("/.well-known/openid-configuration").json();
+    assert_eq!(openid["subject_types_supported"], json!(["public"]));
+    assert_eq!(openid["id_token_signing_alg_values_supported"], json!(["RS256"]));
+    assert_eq!(openid["jwks_uri"], "http://localhost:8000/oauth/jwks");
+    assert_eq!(running.get("/oauth/jwks").json(), json!({"keys": []}));
     running.stopped();
 }
 
@@ -137,6 +146,24 @@ fn a_credential_that_nextcloud_takes_back_makes_the_client_sign_in_again() {
         cloud.login().disabled = false;
     }
     client.sign_in(&browser);
+    client.reads_a_note();
+    running.stopped();
+}
+
+#[test]
+fn a_client_of_ours_that_the_provider_forgot_is_replaced() {
+    let cloud = Cloud::new();
+    let mut running = Site::new(&cloud.provider).ready();
+    cloud.login().forgotten = Some(FIRST_CLIENT);
+    {
+        let (client, browser) = (Client::registered(&running), Browser::new(&running));
+        let to = location(&browser.say_yes(&browser.ticket(&client.authorize_url(&[]))));
+        let page = browser.get(&browser.at_provider(&to));
+        assert!(page.status == 502 && page.whole.contains("Try again in a minute"), "{}", page.whole);
+    }
+    running.wait_for("OAuth client ready: nMI2ybRbtBmJARwb...");
+    let client = Client::registered(&running);
+    client.sign_in(&Browser::new(&running));
     client.reads_a_note();
     running.stopped();
 }

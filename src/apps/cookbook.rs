@@ -309,7 +309,7 @@ fn search_recipes(cx: &Cx, p: SearchRecipes) -> Result<Success<FoundRecipes>, To
 }
 
 fn list_categories(cx: &Cx, p: ListRecipes) -> Result<Success<Categories>, ToolError> {
-    let page = match exclusion::visible_recipes(cx)? {
+    let page = match exclusion::recipes_if_some_are_hidden(cx)? {
         Some(recipes) => count(&recipes, |recipe| vec![recipe.category()], &p)?,
         None => counted(cx, "/api/v1/categories", "the list of categories", &p)?,
     };
@@ -317,7 +317,7 @@ fn list_categories(cx: &Cx, p: ListRecipes) -> Result<Success<Categories>, ToolE
 }
 
 fn list_keywords(cx: &Cx, p: ListRecipes) -> Result<Success<KeywordList>, ToolError> {
-    let page = match exclusion::visible_recipes(cx)? {
+    let page = match exclusion::recipes_if_some_are_hidden(cx)? {
         Some(recipes) => count(&recipes, ApiRecipe::keywords, &p)?,
         None => counted(cx, "/api/v1/keywords", "the list of keywords", &p)?,
     };
@@ -362,7 +362,7 @@ fn set_config(cx: &Cx, p: SetConfig) -> Result<Success<Done>, ToolError> {
         if folder.is_root() {
             return Err(ToolError::Arguments("`folder` must be a folder below the top one".into()));
         }
-        cx.admit_whole(&folder)?;
+        cx.admit(&folder)?;
         body.insert("folder".into(), folder.canonical().into());
     }
     if let Some(minutes) = p.update_interval {
@@ -400,7 +400,7 @@ fn read_version(cx: &Cx, _: &Variables) -> Result<ResourceBody, ToolError> {
 fn read_config(cx: &Cx, _: &Variables) -> Result<ResourceBody, ToolError> {
     let mut config = config(cx)?;
     if exclusion::is_folder_hidden(cx, &config)? {
-        config.remove("folder");
+        config.shift_remove("folder");
     }
     Ok(ResourceBody::json(Object(config)))
 }
@@ -440,7 +440,7 @@ fn page(
     cursor: Option<Cursor>,
     limit: Limit,
 ) -> Result<Page<RecipeStub>, ToolError> {
-    exclusion::hidden_recipes(cx)?.leave_out_of(&mut found);
+    exclusion::shown_recipes(cx)?.retain_in(&mut found);
     found.sort_by_cached_key(|recipe| (recipe.name().to_lowercase(), recipe.id()));
     Page::cut(found.iter().map(|recipe| recipe.stub(cx)).collect(), cursor, limit.get())
 }

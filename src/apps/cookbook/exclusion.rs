@@ -7,76 +7,76 @@ use serde_json::{Map, Value};
 
 use super::recipe::ApiRecipe;
 use super::{all_recipes, config};
-use crate::nextcloud::{Kind, OC, Request, Subject, xml};
+use crate::nextcloud::{OC, Request, Subject, xml};
 use crate::schema::DavPath;
 use crate::tool::{Cx, ToolError};
 
 /// Largest listing of the folder of all recipes, in bytes.
 const LISTING_BYTES_MAX: u64 = 16 << 20;
 
-/// The recipes that are kept away.
+/// Which recipes may be shown.
 #[derive(Debug)]
-pub(super) enum Hidden {
-    /// The folder of all recipes is.
+pub(super) enum Shown {
     All,
-    /// Those whose folders have these ids.
-    Some(HashSet<i64>),
+    /// Those whose folders have these ids; none if the folder of all recipes is kept away. Cookbook lists from its memory, so
+    /// a recipe that was moved to where it is kept away may still be in its lists.
+    Only(HashSet<i64>),
 }
 
-impl Hidden {
-    pub(super) fn leave_out_of(&self, recipes: &mut Vec<ApiRecipe>) {
-        recipes.retain(|recipe| match self {
-            Hidden::All => false,
-            Hidden::Some(ids) => recipe.id().is_some_and(|id| !ids.contains(&id)),
-        });
+impl Shown {
+    pub(super) fn retain_in(&self, recipes: &mut Vec<ApiRecipe>) {
+        if let Shown::Only(ids) = self {
+            recipes.retain(|recipe| recipe.id().is_some_and(|id| ids.contains(&id)));
+        }
     }
 }
 
-/// Which recipes are kept away. Costs up to three requests besides those of [`Cx::exclusion`].
-pub(super) fn hidden_recipes(cx: &Cx) -> Result<Hidden, ToolError> {
-    let none = Ok(Hidden::Some(HashSet::new()));
+/// Which recipes are not kept away. Costs up to three requests besides those of [`Cx::exclusion`].
+pub(super) fn shown_recipes(cx: &Cx) -> Result<Shown, ToolError> {
     let exclusion = cx.exclusion()?;
     if !exclusion.is_in_force() {
-        return none;
+        return Ok(Shown::All);
     }
     let folder = folder(&config(cx)?)?;
     if exclusion.hides_path(cx, &folder)? {
-        return Ok(Hidden::All);
+        return Ok(Shown::Only(HashSet::new()));
     }
     if !exclusion.hides_part_of_path(cx, &folder)? {
-        return none;
+        return Ok(Shown::All);
     }
     let request = Request::new("PROPFIND", cx.nc.files(folder.segments())?)
         .header("Depth", "1")
         .xml(xml::propfind(&[(OC, "fileid")]))
         .limit_bytes(LISTING_BYTES_MAX);
-    let listing = match cx.nc.multistatus(request) {
-        Err(error) if error.kind == Kind::NotFound => return none,
-        other => other.of("the recipe folder")?,
-    };
-    let children: Vec<(i64, String)> = listing
+    let entries: Vec<(i64, String)> = cx
+        .nc
+        .multistatus(request)
+        .of("the recipe folder")?
         .collect(|entry| {
             let name = entry.path().decoded_segments().last()?;
             Some((entry.prop(OC, "fileid")?.parse().ok()?, name))
         })
         .of("the recipe folder")?;
     // The folder comes first. Its path may be spelled in another way than those of what is kept away.
-    let Some(((folder_id, _), recipes)) = children.split_first() else { return Ok(Hidden::All) };
-    let places = cx.nc.places_of(*folder_id).of("the recipe folder")?;
-    let is_hidden = |(id, name): &&(i64, String)| {
-        places.iter().any(|place| exclusion.hides_part_of(&format!("{}/{name}", place.path), Some(*id)))
+    let Some(((folder_id, _), recipes)) = entries.split_first() else {
+        return Ok(Shown::Only(HashSet::new()));
     };
-    Ok(Hidden::Some(recipes.iter().filter(is_hidden).map(|(id, _)| *id).collect()))
+    let places = cx.nc.places_of(*folder_id).of("the recipe folder")?;
+    let is_shown = |(id, name): &&(i64, String)| {
+        let is_hidden_at = |folder: &str| exclusion.hides_part_of(&format!("{folder}/{name}"), Some(*id));
+        !places.is_empty() && !places.iter().any(|place| is_hidden_at(&place.path))
+    };
+    Ok(Shown::Only(recipes.iter().filter(is_shown).map(|(id, _)| *id).collect()))
 }
 
-/// The recipes that are left if any are kept away; `None` if none are.
-pub(super) fn visible_recipes(cx: &Cx) -> Result<Option<Vec<ApiRecipe>>, ToolError> {
-    let hidden = hidden_recipes(cx)?;
-    if matches!(&hidden, Hidden::Some(ids) if ids.is_empty()) {
+/// The recipes that may be shown if these are not all; else `None`.
+pub(super) fn recipes_if_some_are_hidden(cx: &Cx) -> Result<Option<Vec<ApiRecipe>>, ToolError> {
+    let shown = shown_recipes(cx)?;
+    if let Shown::All = shown {
         return Ok(None);
     }
     let mut recipes = all_recipes(cx)?;
-    hidden.leave_out_of(&mut recipes);
+    shown.retain_in(&mut recipes);
     Ok(Some(recipes))
 }
 
@@ -100,9 +100,10 @@ pub(super) fn admit_image(cx: &Cx, image: &str) -> Result<(), ToolError> {
     if image.is_empty() || image.starts_with("http") || !cx.exclusion()?.is_in_force() {
         return Ok(());
     }
-    match DavPath::parse(image) {
-        Ok(path) if image.starts_with('/') => cx.admit_whole(&path),
-        _ => Err(cx.refusal("The picture of the recipe")),
+    let path = DavPath::parse(image).ok().filter(|_| image.starts_with('/'));
+    match path.map_or(Ok(true), |path| cx.exclusion()?.hides_path(cx, &path))? {
+        true => Err(cx.refusal("The picture of the recipe")),
+        false => Ok(()),
     }
 }
 

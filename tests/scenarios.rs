@@ -196,6 +196,43 @@ fn every_tool_and_resource_has_a_scenario_in_which_it_works_and_one_in_which_it_
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
 
+#[test]
+fn every_tool_that_takes_a_file_has_a_scenario_in_which_the_file_is_kept_away() {
+    const NAMES_OF_FILES: &[&str] = &[
+        "path",
+        "source_path",
+        "destination_path",
+        "folder",
+        "note_id",
+        "recipe_id",
+        "share_id",
+        "attachment_id",
+        "entry_id",
+    ];
+    let mut refused: Vec<String> = Vec::new();
+    for path in files_below(&root()).expect("the scenarios") {
+        let text = std::fs::read_to_string(&path).expect("a scenario");
+        let document: Value = serde_json::from_str(&text).expect("JSON");
+        if document["config"]["EXCLUDED_TAGS"].is_null() {
+            continue;
+        }
+        for step in document["steps"].as_array().expect("steps") {
+            let is_refusal = step["error"].as_str().is_some_and(|error| error.contains(" is not available "));
+            refused.extend(step["tool"].as_str().filter(|_| is_refusal).map(str::to_owned));
+        }
+    }
+    let registry = Registry::new(&Selection::default());
+    let takes_a_file =
+        |schema: &Value| NAMES_OF_FILES.iter().any(|name| !schema["properties"][name].is_null());
+    let missing: Vec<&str> = registry
+        .tools()
+        .filter(|tool| takes_a_file(&tool.handler.input_schema()))
+        .map(|tool| tool.name)
+        .filter(|name| !refused.iter().any(|refused| refused == name))
+        .collect();
+    assert!(missing.is_empty(), "refused in no scenario with EXCLUDED_TAGS: {}", missing.join(", "));
+}
+
 /// The mode that the environment asks for, and the files it is for.
 fn mode(files: Vec<PathBuf>) -> (Mode, Vec<PathBuf>) {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());

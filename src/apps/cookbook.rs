@@ -4,9 +4,12 @@
 //! are decoded by Nextcloud and once more by Cookbook.
 
 mod cooking_time;
+mod exclusion;
 mod recipe;
 mod web_url;
 mod writing;
+
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -306,12 +309,18 @@ fn search_recipes(cx: &Cx, p: SearchRecipes) -> Result<Success<FoundRecipes>, To
 }
 
 fn list_categories(cx: &Cx, p: ListRecipes) -> Result<Success<Categories>, ToolError> {
-    let page = counted(cx, "/api/v1/categories", "the list of categories", &p)?;
+    let page = match exclusion::recipes_if_some_are_hidden(cx)? {
+        Some(recipes) => count(&recipes, |recipe| vec![recipe.category()], &p)?,
+        None => counted(cx, "/api/v1/categories", "the list of categories", &p)?,
+    };
     Ok(Success(Categories { categories: page.rows, total_count: page.total, next_cursor: page.next_cursor }))
 }
 
 fn list_keywords(cx: &Cx, p: ListRecipes) -> Result<Success<KeywordList>, ToolError> {
-    let page = counted(cx, "/api/v1/keywords", "the list of keywords", &p)?;
+    let page = match exclusion::recipes_if_some_are_hidden(cx)? {
+        Some(recipes) => count(&recipes, ApiRecipe::keywords, &p)?,
+        None => counted(cx, "/api/v1/keywords", "the list of keywords", &p)?,
+    };
     Ok(Success(KeywordList { keywords: page.rows, total_count: page.total, next_cursor: page.next_cursor }))
 }
 
@@ -341,7 +350,7 @@ fn get_recipes_with_keywords(cx: &Cx, p: Keywords) -> Result<Success<RecipeList>
     }
     let mut found = all_recipes(cx)?;
     found.retain(|recipe| {
-        let keywords = recipe.keywords();
+        let keywords: Vec<String> = recipe.keywords().iter().map(|word| word.to_lowercase()).collect();
         wanted.iter().all(|word| keywords.contains(word))
     });
     recipe_list(cx, found, p.cursor, p.limit)
@@ -353,7 +362,7 @@ fn set_config(cx: &Cx, p: SetConfig) -> Result<Success<Done>, ToolError> {
         if folder.is_root() {
             return Err(ToolError::Arguments("`folder` must be a folder below the top one".into()));
         }
-        cx.admit_whole(&folder)?;
+        cx.admit(&folder)?;
         body.insert("folder".into(), folder.canonical().into());
     }
     if let Some(minutes) = p.update_interval {
@@ -374,6 +383,7 @@ fn set_config(cx: &Cx, p: SetConfig) -> Result<Success<Done>, ToolError> {
 }
 
 fn reindex(cx: &Cx, _: Nothing) -> Result<Success<Done>, ToolError> {
+    exclusion::admit_folder(cx)?;
     let request = Request::new("POST", cookbook().raw("/api/v1/reindex"));
     let (head, _) = cx.nc.json_and_head::<Value>(request).of("the look through the recipes")?;
     Ok(Success(Done {
@@ -388,12 +398,20 @@ fn read_version(cx: &Cx, _: &Variables) -> Result<ResourceBody, ToolError> {
 }
 
 fn read_config(cx: &Cx, _: &Variables) -> Result<ResourceBody, ToolError> {
-    let request = Request::new("GET", cookbook().raw("/api/v1/config"));
-    Ok(ResourceBody::json(Object(cx.nc.json(request).of("the Cookbook settings")?)))
+    let mut config = config(cx)?;
+    if exclusion::is_folder_hidden(cx, &config)? {
+        config.shift_remove("folder");
+    }
+    Ok(ResourceBody::json(Object(config)))
 }
 
 fn read_recipe(cx: &Cx, variables: &Variables) -> Result<ResourceBody, ToolError> {
     get_recipe(cx, RecipeId { recipe_id: variables.number("recipe_id")? }).map(ResourceBody::json)
+}
+
+fn config(cx: &Cx) -> Result<Map<String, Value>, ToolError> {
+    let request = Request::new("GET", cookbook().raw("/api/v1/config"));
+    Ok(cx.nc.json(request).of("the Cookbook settings")?)
 }
 
 fn all_recipes(cx: &Cx) -> Result<Vec<ApiRecipe>, ToolError> {
@@ -422,23 +440,9 @@ fn page(
     cursor: Option<Cursor>,
     limit: Limit,
 ) -> Result<Page<RecipeStub>, ToolError> {
-    leave_out_hidden(cx, &mut found)?;
+    exclusion::shown_recipes(cx)?.retain_in(&mut found);
     found.sort_by_cached_key(|recipe| (recipe.name().to_lowercase(), recipe.id()));
     Page::cut(found.iter().map(|recipe| recipe.stub(cx)).collect(), cursor, limit.get())
-}
-
-/// Leaves out recipes that are kept away from this server. The id of a recipe is that of its folder; a tag above it is on
-/// the folder of all recipes or further up.
-fn leave_out_hidden(cx: &Cx, found: &mut Vec<ApiRecipe>) -> Result<(), ToolError> {
-    let exclusion = cx.exclusion()?;
-    if !exclusion.is_in_force() {
-        return Ok(());
-    }
-    let request = Request::new("GET", cookbook().raw("/api/v1/config"));
-    let config: Map<String, Value> = cx.nc.json(request).of("the Cookbook settings")?;
-    let folder = config.get("folder").and_then(Value::as_str).unwrap_or_default();
-    found.retain(|recipe| !exclusion.hides(folder, recipe.id()));
-    Ok(())
 }
 
 fn counted(cx: &Cx, route: &str, subject: &str, p: &ListRecipes) -> Result<Page<Counted>, ToolError> {
@@ -449,8 +453,20 @@ fn counted(cx: &Cx, route: &str, subject: &str, p: &ListRecipes) -> Result<Page<
     Page::cut(rows.collect(), p.cursor, p.limit.get())
 }
 
+/// The same, counted in these recipes.
+fn count(
+    recipes: &[ApiRecipe],
+    names: impl Fn(&ApiRecipe) -> Vec<String>,
+    p: &ListRecipes,
+) -> Result<Page<Counted>, ToolError> {
+    let mut counts = BTreeMap::<String, i64>::new();
+    recipes.iter().flat_map(names).for_each(|name| *counts.entry(name).or_default() += 1);
+    let rows = counts.into_iter().map(|(name, recipe_count)| Counted { name, recipe_count });
+    Page::cut(rows.collect(), p.cursor, p.limit.get())
+}
+
 fn read(cx: &Cx, id: i64) -> Result<ApiRecipe, ToolError> {
-    cx.admit_file_id(id)?;
+    cx.admit_whole_file_id(&subject(id), id)?;
     Ok(cx.nc.json(Request::new("GET", recipe_path(id))).of(subject(id))?)
 }
 

@@ -16,7 +16,7 @@ use crate::tool::{
     Variables, WithBlocks, typed,
 };
 use crate::{params, record};
-use exclusion::{admit_attachment, admit_category, is_hidden};
+use exclusion::{admit_attachment, admit_category, is_folder_hidden, is_hidden};
 
 pub const APP: App = App {
     name: "notes",
@@ -246,7 +246,8 @@ record! {
 
 record! {
     struct Settings {
-        notes_path as "notesPath": String,
+        /// Absent where the folder is kept away from this server.
+        notes_path as "notesPath": Option<String>,
         file_suffix as "fileSuffix": String,
         note_mode as "noteMode": Option<String>,
     }
@@ -432,10 +433,12 @@ fn delete_note(cx: &Cx, p: NoteId) -> Result<Success<DeletedNote>, ToolError> {
 }
 
 fn read_settings(cx: &Cx, _: &Variables) -> Result<ResourceBody, ToolError> {
-    let _turn = cx.nc.serialize("notes")?;
+    let turn = cx.nc.serialize("notes")?;
     let settings = settings(cx)?;
+    drop(turn);
+    let is_hidden = is_folder_hidden(cx, &settings.notes_path)?;
     Ok(ResourceBody::json(Settings {
-        notes_path: settings.notes_path,
+        notes_path: Some(settings.notes_path).filter(|_| !is_hidden),
         file_suffix: settings.file_suffix,
         note_mode: settings.note_mode,
     }))

@@ -219,7 +219,7 @@ fn create(cx: &Cx, p: Create) -> Result<Share, ToolError> {
             hide_download: p.hide_download,
         },
     };
-    draft.check()?;
+    draft.check(cx)?;
     let made = make(cx, &draft, draft.settings.expire_date)?;
     let message = share::granted_otherwise(p.share_type, draft.permissions, made.permissions());
     Ok(Share { message, ..made.shown(cx) })
@@ -242,7 +242,7 @@ fn create_public_link(cx: &Cx, p: CreatePublicLink) -> Result<Success<PublicLink
             hide_download: p.hide_download,
         },
     };
-    draft.check()?;
+    draft.check(cx)?;
     let minutes = p.expires_in_minutes.unwrap_or_else(|| LINK_MINUTES.into()).get();
     let (days, asked_for) = match p.expire_date {
         Some(day) => (vec![day], None),
@@ -283,7 +283,6 @@ fn longer_than_asked(made: &ApiShare, minutes: usize) -> String {
 
 /// Makes the share with the first of these ends that Nextcloud takes.
 fn make_until(cx: &Cx, draft: &Draft, days: &[ExpireDate]) -> Result<ApiShare, ToolError> {
-    cx.admit_whole(draft.path)?;
     let (last, earlier) = days.split_last().map_or((None, days), |(last, earlier)| (Some(last), earlier));
     for day in earlier {
         match post(cx, draft, Some(day)) {
@@ -363,11 +362,6 @@ fn get(cx: &Cx, p: ShareId) -> Result<Share, ToolError> {
     Ok(read(cx, p.share_id)?.shown(cx))
 }
 
-/// Refuses a share of a file that is kept away, before it is changed without having been read.
-fn admit(cx: &Cx, id: i64) -> Result<(), ToolError> {
-    if cx.exclusion()?.is_in_force() { read(cx, id).map(|_| ()) } else { Ok(()) }
-}
-
 fn list(cx: &Cx, p: List) -> Result<ShareList, ToolError> {
     if p.shared_with_me && (p.subfiles || p.reshares) {
         return Err(ToolError::Arguments(
@@ -406,7 +400,9 @@ fn listed(cx: &Cx, p: &List, subject: String) -> Result<ShareList, ToolError> {
 
 fn delete(cx: &Cx, p: ShareId) -> Result<Success<DeletedShare>, ToolError> {
     let id = p.share_id;
-    admit(cx, id)?;
+    if cx.exclusion()?.is_in_force() {
+        read(cx, id)?;
+    }
     let _: Value = cx.nc.ocs(Request::new("DELETE", share_path(id))).of(subject(id))?;
     Ok(Success(DeletedShare { message: format!("Share {id} was ended; the file stays."), deleted_id: id }))
 }
@@ -433,11 +429,11 @@ fn update(cx: &Cx, p: Update) -> Result<Share, ToolError> {
                 .into(),
         ));
     }
-    admit(cx, p.share_id)?;
-    if settings.needs_link() {
+    if settings.needs_link() || cx.exclusion()?.is_in_force() {
+        let share = read(cx, p.share_id)?;
+        share.admit_whole(cx, &subject(p.share_id))?;
         // Nextcloud passes over these in silence where the share is of another type.
-        let kind = read(cx, p.share_id)?.kind();
-        kind.map_or(Ok(()), |kind| settings.check_for(kind))?;
+        share.kind().map_or(Ok(()), |kind| settings.check_for(kind))?;
     }
     let changed = put(cx, p.share_id, body).map_err(|error| match words(&error) {
         Some(words) => ToolError::Refused(format!("Share {} was not changed. {words}", p.share_id)),
@@ -467,8 +463,8 @@ fn put(cx: &Cx, id: i64, body: Map<String, Value>) -> Result<ApiShare, nextcloud
 }
 
 impl Draft<'_> {
-    /// What can be known before Nextcloud is asked. Every new share passes here with the path that it opens.
-    fn check(&self) -> Result<(), ToolError> {
+    /// What can be known before the share is made. Every new one passes here with the path that it opens.
+    fn check(&self, cx: &Cx) -> Result<(), ToolError> {
         if self.path.is_root() {
             return Err(ToolError::Refused(
                 "The top folder cannot be shared; name a file or folder in it.".into(),
@@ -484,7 +480,7 @@ impl Draft<'_> {
                     .into(),
             ));
         }
-        Ok(())
+        cx.admit_whole(self.path)
     }
 
     fn body(&self, expire_date: Option<&ExpireDate>) -> Map<String, Value> {

@@ -58,9 +58,6 @@ impl Cx<'_> {
     /// Refuses a file that is kept away, by its id. Costs one more request where a folder could be what keeps it away.
     pub fn admit_file_id(&self, file_id: i64) -> Result<(), ToolError> {
         let exclusion = self.exclusion()?;
-        if exclusion.is_empty() {
-            return Ok(());
-        }
         let is_tagged = exclusion.ids.contains(&file_id);
         let places = match exclusion.has_folders && !is_tagged {
             true => self.nc.places_of(file_id).of(format!("file {file_id}"))?,
@@ -70,6 +67,19 @@ impl Cx<'_> {
         if hidden { Err(refusal(&format!("File {file_id}"), Reach::Itself)) } else { Ok(()) }
     }
 
+    /// Refuses what is made of a whole folder also if anything in that is kept away, by the folder's id. `what` is the
+    /// caller's word for it (`recipe 7`). Costs one more request if anything at all is kept away.
+    pub fn admit_whole_file_id(&self, what: &str, file_id: i64) -> Result<(), ToolError> {
+        let exclusion = self.exclusion()?;
+        let places = match exclusion.is_empty() || exclusion.ids.contains(&file_id) {
+            true => Vec::new(),
+            false => self.nc.places_of(file_id).of(what)?,
+        };
+        let hidden = exclusion.ids.contains(&file_id)
+            || places.iter().any(|place| exclusion.hides_part_of(&place.path, Some(place.id)));
+        if hidden { Err(refusal(what, Reach::Itself)) } else { Ok(()) }
+    }
+
     /// Refuses what belongs to a file that Nextcloud itself named, by its path as that spells it and by its id where it
     /// told one. `what` is the caller's word for it (`share 7`), as the path is not to be told.
     pub fn admit_found(&self, what: &str, path: &str, file_id: Option<i64>) -> Result<(), ToolError> {
@@ -77,6 +87,20 @@ impl Cx<'_> {
             true => Err(refusal(what, Reach::Itself)),
             false => Ok(()),
         }
+    }
+
+    /// As [`admit_found`](Cx::admit_found), and refuses also if anything below the path is kept away.
+    pub fn admit_found_whole(&self, what: &str, path: &str, file_id: Option<i64>) -> Result<(), ToolError> {
+        self.admit_found(what, path, file_id)?;
+        match self.exclusion()?.hides_part_of(path, file_id) {
+            true => Err(refusal(what, Reach::Whole)),
+            false => Ok(()),
+        }
+    }
+
+    /// The refusal of what an app found to be kept away on its own.
+    pub fn refusal(&self, what: &str) -> ToolError {
+        refusal(what, Reach::Itself)
     }
 
     /// Refuses a tag that keeps files away, in any case of its letters: who may set or remove it could undo it.
@@ -100,11 +124,20 @@ impl Exclusion {
     /// Whether a file has to be left out of what is shown. `path` is as Nextcloud spells it, with or without the
     /// first slash.
     pub fn hides(&self, path: &str, file_id: Option<i64>) -> bool {
+        self.meets(path, file_id, Reach::Itself)
+    }
+
+    /// Whether a file, or anything below it, has to be left out, as for [`hides`](Exclusion::hides).
+    pub fn hides_part_of(&self, path: &str, file_id: Option<i64>) -> bool {
+        self.meets(path, file_id, Reach::Whole)
+    }
+
+    fn meets(&self, path: &str, file_id: Option<i64>, reach: Reach) -> bool {
         if self.is_empty() {
             return false;
         }
         file_id.is_some_and(|id| self.ids.contains(&id))
-            || meets(&self.paths, &format!("/{}", path.trim_matches('/')), Reach::Itself)
+            || meets(&self.paths, &format!("/{}", path.trim_matches('/')), reach)
     }
 
     fn is_empty(&self) -> bool {
@@ -143,26 +176,43 @@ impl Exclusion {
         self.paths.insert(path);
     }
 
+    /// Whether a path is kept away, however it is spelled. `path` need not exist.
+    pub fn hides_path(&self, cx: &Cx, path: &DavPath) -> Result<bool, ToolError> {
+        self.reaches(cx, path, Reach::Itself)
+    }
+
+    /// Whether a path, or anything below it, is kept away, however it is spelled.
+    pub fn hides_part_of_path(&self, cx: &Cx, path: &DavPath) -> Result<bool, ToolError> {
+        self.reaches(cx, path, Reach::Whole)
+    }
+
     fn admit(&self, cx: &Cx, path: &DavPath, reach: Reach) -> Result<(), ToolError> {
-        if self.is_empty() {
+        if !self.reaches(cx, path, reach)? {
             return Ok(());
         }
         let spelling = path.canonical();
         let is_below_it =
             meets(&self.paths, &spelling, Reach::Whole) && !meets(&self.paths, &spelling, Reach::Itself);
         let told = if is_below_it { Reach::Whole } else { Reach::Itself };
-        let refused = || refusal(&format!("{spelling:?}"), told);
+        Err(refusal(&format!("{spelling:?}"), told))
+    }
+
+    fn reaches(&self, cx: &Cx, path: &DavPath, reach: Reach) -> Result<bool, ToolError> {
+        if self.is_empty() {
+            return Ok(false);
+        }
+        let spelling = path.canonical();
         // Nextcloud allows no name with a backslash, but takes it for a slash in some places.
         if meets(&self.paths, &spelling, reach) || spelling.contains('\\') {
-            return Err(refused());
+            return Ok(true);
         }
         if spelling.chars().all(is_plain) && !meets(&self.folded, &folded(&spelling), reach) {
-            return Ok(());
+            return Ok(false);
         }
-        let hidden = real_places(cx, path)?
-            .iter()
-            .any(|place| self.ids.contains(&place.id) || meets(&self.paths, &place.path, reach));
-        if hidden { Err(refused()) } else { Ok(()) }
+        // What is there, but cannot be told where, could be anything.
+        Ok(real_places(cx, path)?.is_none_or(|places| {
+            places.iter().any(|place| self.ids.contains(&place.id) || meets(&self.paths, &place.path, reach))
+        }))
     }
 }
 
@@ -222,8 +272,8 @@ fn is_plain(c: char) -> bool {
 }
 
 /// Where Nextcloud finds what `path` names, as it spells it. For what does not exist (yet), the nearest folder that does, with the
-/// rest of the path as it was given.
-fn real_places(cx: &Cx, path: &DavPath) -> Result<Vec<FilePlace>, ToolError> {
+/// rest of the path as it was given. `None` if it is there, but where is not told.
+fn real_places(cx: &Cx, path: &DavPath) -> Result<Option<Vec<FilePlace>>, ToolError> {
     let segments: Vec<&str> = path.segments().collect();
     for depth in (1..=segments.len()).rev() {
         let (found, rest) = segments.split_at(depth);
@@ -239,14 +289,11 @@ fn real_places(cx: &Cx, path: &DavPath) -> Result<Vec<FilePlace>, ToolError> {
             Some(id) => cx.nc.places_of(id)?,
             None => Vec::new(),
         };
-        // It is there, but where cannot be told: it could be anything.
-        if places.is_empty() {
-            return Err(refusal(&format!("{:?}", path.canonical()), Reach::Itself));
-        }
         let rest: String = rest.iter().map(|name| format!("/{name}")).collect();
-        return Ok(places.into_iter().map(|place| FilePlace { path: place.path + &rest, ..place }).collect());
+        let places = places.into_iter().map(|place| FilePlace { path: place.path + &rest, ..place });
+        return Ok(Some(places.collect()).filter(|places: &Vec<FilePlace>| !places.is_empty()));
     }
-    Ok(Vec::new())
+    Ok(Some(Vec::new()))
 }
 
 #[cfg(test)]
@@ -286,6 +333,9 @@ mod tests {
             assert!(!meets(&set, free, Reach::Whole), "{free}");
         }
         assert!(!meets(&set, "/hr", Reach::Itself));
+        let exclusion = exclusion(&[(7, "/hr/private/x.txt")]);
+        assert!(exclusion.hides_part_of("hr/", None) && exclusion.hides_part_of("/elsewhere", Some(7)));
+        assert!(!exclusion.hides_part_of("/hr2", Some(9)) && !exclusion.hides("/hr", None));
     }
 
     #[test]

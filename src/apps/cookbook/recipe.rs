@@ -104,10 +104,14 @@ impl ApiRecipe {
         self.text("name").unwrap_or_default()
     }
 
-    /// The keywords, in lower case.
+    /// The category of a recipe in a list; `*` if it has none.
+    pub fn category(&self) -> String {
+        self.text("category").unwrap_or_else(|| "*".into())
+    }
+
     pub fn keywords(&self) -> Vec<String> {
         let keywords = self.0.get("keywords").map(comma_separated).unwrap_or_default();
-        keywords.split(',').map(|word| word.trim().to_lowercase()).collect()
+        keywords.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     }
 
     pub fn shown(&self, cx: &Cx) -> Recipe {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::cooking_time::CookingTime;
+use super::exclusion::{admit_folder, admit_image};
 use super::recipe::{ApiRecipe, NUTRIENTS, Recipe, app_url};
 use super::web_url::WebUrl;
 use super::{RecipeId, cookbook, read, recipe_path, recipes, subject};
@@ -116,6 +117,7 @@ pub fn create_recipe(cx: &Cx, p: CreateRecipe) -> Result<Success<SavedRecipe>, T
     let members = fields.members()?;
     let changed = changed_by_cookbook(&members);
     let has_image = wants_image(&members);
+    admit_folder(cx)?;
     let mut body = Map::from_iter([("@type".to_owned(), "Recipe".into())]);
     body.extend(members);
     let saved = cx.nc.json(Request::new("POST", recipes()).json(&body.into()));
@@ -154,6 +156,7 @@ pub fn update_recipe(cx: &Cx, p: UpdateRecipe) -> Result<Success<SavedRecipe>, T
     let ApiRecipe(mut recipe) = read(cx, id)?;
     recipe.retain(|name, _| !COMPUTED.contains(&name.as_str()));
     recipe.extend(members);
+    admit_image(cx, recipe.get("image").and_then(Value::as_str).unwrap_or_default())?;
     // Without the id in the body, Cookbook takes it for a new recipe.
     recipe.insert("id".into(), id.to_string().into());
     let name = recipe.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -170,6 +173,7 @@ pub fn import_recipe(cx: &Cx, p: ImportRecipe) -> Result<Success<ImportedRecipe>
     if p.url.as_str().is_empty() {
         return Err(ToolError::Arguments("`url` is empty".into()));
     }
+    admit_folder(cx)?;
     let request =
         Request::new("POST", cookbook().raw("/api/v1/import")).json(&json!({"url": p.url.as_str()}));
     let imported: Result<ApiRecipe, _> = cx.nc.json(request);

@@ -236,8 +236,7 @@ pub fn delete_attachment(cx: &Cx, p: DeleteAttachment) -> Result<Success<Attachm
         }
     };
     if attachment.is_hidden(cx.exclusion()?) {
-        // As if it were not there: that is also what the list says.
-        return Err(missing(&p));
+        return Err(cx.refusal(&subject(&p)));
     }
     let path = attachments_path(p.board_id, p.stack_id, p.card_id, known.with_links);
     let path = if known.with_links { path.segment(&attachment.kind) } else { path };

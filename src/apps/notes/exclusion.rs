@@ -14,6 +14,12 @@ pub(super) fn is_hidden(exclusion: &Exclusion, note: &ApiNote) -> bool {
     }
 }
 
+/// Whether the folder of all notes has to be left out of what is shown.
+pub(super) fn is_folder_hidden(cx: &Cx, folder: &str) -> Result<bool, ToolError> {
+    let exclusion = cx.exclusion()?;
+    if exclusion.is_in_force() { exclusion.hides_path(cx, &path(folder)?) } else { Ok(false) }
+}
+
 /// Refuses a folder for notes that is kept away. To be asked outside of a turn, since it may ask the app.
 pub(super) fn admit_category(cx: &Cx, category: &str) -> Result<(), ToolError> {
     if !cx.exclusion()?.is_in_force() {
@@ -22,7 +28,9 @@ pub(super) fn admit_category(cx: &Cx, category: &str) -> Result<(), ToolError> {
     let _turn = cx.nc.serialize("notes")?;
     let folder = settings(cx)?.notes_path;
     let names: Vec<String> = category.split('/').map(file_name).filter(|name| !name.is_empty()).collect();
-    cx.admit(&path(&format!("{folder}/{}", names.join("/")))?)
+    let is_hidden = cx.exclusion()?.hides_path(cx, &path(&format!("{folder}/{}", names.join("/")))?)?;
+    // The caller named the category, but not the folder that it is in.
+    if is_hidden { Err(cx.refusal(&format!("The category {category:?}"))) } else { Ok(()) }
 }
 
 /// Refuses an attachment that is kept away, or whose note is. The app takes its path from the note's folder, up to the folder of

@@ -134,6 +134,11 @@ impl ApiShare {
         cx.admit_found(what, &self.text("path").unwrap_or_default(), self.number("file_source"))
     }
 
+    /// Refuses also the share of a folder in which something is kept away: a change may open it wider.
+    pub fn admit_whole(&self, cx: &Cx, what: &str) -> Result<(), ToolError> {
+        cx.admit_found_whole(what, &self.text("path").unwrap_or_default(), self.number("file_source"))
+    }
+
     /// The share as we show it.
     pub fn shown(self, cx: &Cx) -> Share {
         let kind = self.kind();
